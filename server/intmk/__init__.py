@@ -1,0 +1,1 @@
+"""IntMK Graph: the knowledge graph of German integration-policy conferences and its server."""
