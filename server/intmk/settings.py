@@ -1,0 +1,156 @@
+"""Every setting once: its name, default and meaning, read from flags and environment."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+PREFIX = "INTMK_"
+
+
+class SettingError(ValueError):
+    """A setting's value cannot be read; the message names the setting, the value and the remedy."""
+
+
+class Setting(NamedTuple):
+    """One row of the table: how a setting is called, read and explained."""
+
+    name: str
+    default: str
+    help: str
+    type: Callable[[str], object]
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that holds this setting."""
+        return PREFIX + self.name.upper()
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser().resolve()
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise ValueError("a whole number from 0")
+    return value
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise ValueError("a number above 0")
+    return value
+
+
+# A default of "" is derived from other settings or from the machine; `help` says how.
+SETTINGS = (
+    Setting(
+        "root",
+        "",
+        "Folder with ontology/, shapes/, data/ and queries/; "
+        "by default the checkout, or the copy inside an installed package.",
+        _path,
+    ),
+    Setting("store", "", "Folder of the built versions; by default var/ in the root.", _path),
+    Setting("host", "127.0.0.1", "Address to listen on.", str),
+    Setting("port", "8000", "Port to listen on; 0 takes a free one.", _count),
+    Setting(
+        "public_url",
+        "",
+        "Address under which clients reach the server, without a slash at the end; "
+        "by default http://HOST:PORT.",
+        str,
+    ),
+    Setting("front_workers", "2", "Processes that speak HTTP.", _count),
+    Setting("front_threads", "32", "Requests each of these processes handles at once.", _count),
+    Setting(
+        "query_workers",
+        "",
+        "Processes that evaluate queries; by default one for each processor, at least two.",
+        _count,
+    ),
+    Setting("query_timeout_s", "10", "Seconds of evaluation one query may take.", _positive),
+    Setting("query_memory_mb", "2048", "Megabytes one query may take beyond the graph.", _count),
+    Setting("query_bytes", "1000000", "Bytes a request body may have.", _count),
+    Setting("result_bytes", "1000000000", "Bytes an answer may have.", _count),
+    Setting("queue_length", "32", "Queries that may wait for a worker.", _count),
+    Setting("queue_wait_s", "5", "Seconds a query may wait for a worker.", _positive),
+    Setting("send_timeout_s", "30", "Seconds a client may take no byte of its answer.", _positive),
+    Setting(
+        "memory_store_mb",
+        "1024",
+        "Megabytes a graph may take in memory; a larger one is read from disk.",
+        _count,
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The values in force; made by :func:`read`, which documents where they come from."""
+
+    root: Path
+    store: Path
+    host: str
+    port: int
+    public_url: str
+    front_workers: int
+    front_threads: int
+    query_workers: int
+    query_timeout_s: float
+    query_memory_mb: int
+    query_bytes: int
+    result_bytes: int
+    queue_length: int
+    queue_wait_s: float
+    send_timeout_s: float
+    memory_store_mb: int
+
+    def environment(self) -> dict[str, str]:
+        """Return these settings as the variables that make a child process read them again."""
+        return {row.variable: str(getattr(self, row.name)) for row in SETTINGS}
+
+
+def read(
+    explicit: Mapping[str, object] | None = None, environ: Mapping[str, str] = os.environ
+) -> Settings:
+    """Return the settings: ``explicit`` values (flags; None means not given), else the
+    environment's ``INTMK_`` variables, else the defaults.
+
+    Raises SettingError when a value cannot be read.
+    """
+    given = {name: str(value) for name, value in (explicit or {}).items() if value is not None}
+    values: dict[str, Any] = {}
+    for row in SETTINGS:
+        text = given.get(row.name) or environ.get(row.variable) or row.default
+        values[row.name] = _value(row, text) if text else _derived(row.name, values)
+    return Settings(**values)
+
+
+def _value(row: Setting, text: str) -> object:
+    try:
+        return row.type(text)
+    except ValueError as error:
+        raise SettingError(
+            f"The setting {row.name} ({row.variable}) cannot be {text!r}. {row.help}"
+        ) from error
+
+
+def _derived(name: str, values: Mapping[str, Any]) -> object:
+    """Return a default that follows from earlier rows of the table or from the machine."""
+    if name == "root":
+        return _default_root()
+    if name == "store":
+        return values["root"] / "var"
+    if name == "public_url":
+        return f"http://{values['host']}:{values['port']}"
+    return max(2, os.cpu_count() or 1)
+
+
+def _default_root() -> Path:
+    """Return the graph inside an installed package, else the checkout around this file."""
+    package = Path(__file__).resolve().parent
+    return package / "graph" if (package / "graph").is_dir() else package.parents[1]
