@@ -92,6 +92,18 @@ def statements(text: str, file: str = "-") -> Iterator[Statement]:
     return _Reader(text, file).document()
 
 
+def comments(text: str) -> tuple[int, list[Span]]:
+    """Return the offset of the first term of ``text`` and the spans of its comments."""
+    begin, found = len(text), []
+    for match in _TOKEN.finditer(text):
+        if match.lastgroup != "space":
+            begin = min(begin, match.start())
+            continue
+        for comment in re.finditer(r"#[^\r\n]*", match.group()):
+            found.append(Span(match.start() + comment.start(), match.start() + comment.end()))
+    return begin, found
+
+
 class _Token(NamedTuple):
     kind: str
     text: str
