@@ -6,14 +6,14 @@ the accepted ones. Everything here is pure reading; ``store`` writes and ``valid
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import NamedTuple
 
-from pyoxigraph import BlankNode, DefaultGraph, NamedNode, Quad, RdfFormat, parse
+from pyoxigraph import BlankNode, DefaultGraph, Literal, NamedNode, Quad, RdfFormat, Triple, parse
 
 from intmk import turtle
-from intmk.errors import CannotCheck, SourceSyntaxError
+from intmk.errors import CannotCheck, GraphError, SourceSyntaxError
 from intmk.vocab import (
     ACCEPTED,
     ONTOLOGY_GRAPH,
@@ -26,8 +26,13 @@ from intmk.vocab import (
 POSITIONED = (RdfFormat.TURTLE, RdfFormat.TRIG, RdfFormat.N_TRIPLES, RdfFormat.N_QUADS)
 SUFFIXES = (".ttl", ".trig", ".nt", ".nq")
 
+Term = NamedNode | BlankNode | Literal | Triple
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how many steps of it are done, and of how many."""
+
+
+def quiet(stage: str, done: int, total: int) -> None:
+    """Take progress and show none."""
 
 
 class Place(NamedTuple):
@@ -40,20 +45,17 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Document:
-    """One RDF file: its text, its quads as the engine reads them, and their places."""
+    """One RDF file: its text, its quads as the engine reads them, and their places.
+
+    ``statements`` are the quads with their spans in ``text``; empty for RDF/XML and JSON-LD.
+    """
 
     name: str
     path: Path
     text: str
     format: RdfFormat
     quads: list[Quad] = field(repr=False)
-
-    @cached_property
-    def statements(self) -> list[turtle.Statement]:
-        """Every statement with its spans in ``text``; empty for RDF/XML and JSON-LD."""
-        if self.format not in POSITIONED:
-            return []
-        return list(turtle.statements(self.text, self.name))
+    statements: list[turtle.Statement] = field(repr=False)
 
     @cached_property
     def _lines(self) -> turtle.Lines:
@@ -63,25 +65,34 @@ class Document:
         """Return the place at which ``span`` begins."""
         return Place(self.name, *self._lines(span.start))
 
+    def terms(self) -> Iterator[tuple[Quad, Term, Callable[[], Place]]]:
+        """Yield each term of each quad with a way to its place; without positions, the file."""
+        for statement in self.statements:
+            yield statement.quad, statement.quad.subject, partial(self.place, statement.subject)
+            yield statement.quad, statement.quad.predicate, partial(self.place, statement.predicate)
+            yield statement.quad, statement.quad.object, partial(self.place, statement.object)
+        if self.format not in POSITIONED:
+            for quad in self.quads:
+                for term in (quad.subject, quad.predicate, quad.object):
+                    yield quad, term, lambda: Place(self.name)
+
 
 def read(path: Path, name: str | None = None) -> Document:
-    """Read one RDF file, in the format its extension says.
+    """Read one RDF file, in the format its extension says, else as TriG.
 
-    ``name`` is what messages call it (default: the path). Raises CannotCheck when there is no such
-    file or its extension is not of RDF, SourceSyntaxError with line and column when it is not RDF.
+    ``name`` is what messages call it (default: the path). Raises CannotCheck when the file cannot
+    be read, SourceSyntaxError with line and column when it is not RDF.
     """
     name = name or str(path)
-    form = RdfFormat.from_extension(path.suffix.lstrip("."))
-    if form is None:
-        raise CannotCheck(
-            f"{name} has no extension of an RDF format.", hint="Use .ttl, .trig, .nt, .nq or .rdf."
-        )
+    form = RdfFormat.from_extension(path.suffix.lstrip(".")) or RdfFormat.TRIG
     try:
         data = path.read_bytes()
     except OSError as error:
         raise CannotCheck(f"{name} cannot be read: {error.strerror}.") from error
     text = _decode(data, name)
-    return Document(name, path, text, form, _parse(text, form, name))
+    quads = _parse(text, form, name)
+    statements = list(turtle.statements(text, name)) if form in POSITIONED else []
+    return Document(name, path, text, form, quads, statements)
 
 
 def _decode(data: bytes, name: str) -> str:
@@ -130,12 +141,14 @@ class Places:
 
         Blank nodes are alike: their labels differ between readers.
         """
-        key = [_key(term) for term in (subject, predicate, value) if term is not None]
-        return self._at.get(tuple(key), [None])[0]
+        terms = (subject, predicate, value)
+        key = tuple(_key(term) for term in terms[: 3 - terms.count(None)])
+        found = self._at.get(key)
+        return found[0] if found else None
 
     def nearest(self, subject: object, predicate: object = None, value: object = None) -> Place:
         """Return the place of the value, else of the predicate, else of the subject, else none."""
-        if value is not None and (found := self.find(subject, predicate, value)):
+        if None not in (predicate, value) and (found := self.find(subject, predicate, value)):
             return found[0].place(found[1].object)
         if predicate is not None and (found := self.find(subject, predicate)):
             return found[0].place(found[1].predicate)
@@ -145,6 +158,29 @@ class Places:
 
 def _key(term: object) -> str | None:
     return None if isinstance(term, BlankNode) else str(term)
+
+
+@dataclass(frozen=True)
+class Collection:
+    """All files of one root, by the graph their default-graph triples belong to.
+
+    ``failures`` holds the errors of those that could not be read.
+    """
+
+    root: Path
+    graphs: dict[NamedNode, list[Document]]
+    failures: list[GraphError]
+
+    @property
+    def documents(self) -> list[Document]:
+        """Every readable file, ontology first, data last."""
+        return [document for documents in self.graphs.values() for document in documents]
+
+    def quads(self) -> Iterator[Quad]:
+        """Yield the quads of all files as they stand in the store, without the default graph."""
+        for graph, documents in self.graphs.items():
+            for document in documents:
+                yield from place_in(graph, document)
 
 
 def files(root: Path) -> dict[NamedNode, list[Path]]:
@@ -161,6 +197,24 @@ def files(root: Path) -> dict[NamedNode, list[Path]]:
 
 def _rdf_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.suffix in SUFFIXES)
+
+
+def collect(root: Path, progress: Progress = quiet) -> Collection:
+    """Read every file of ``root``; a file that cannot be read becomes a failure."""
+    graphs: dict[NamedNode, list[Document]] = {}
+    failures: list[GraphError] = []
+    paths = files(root)
+    done, total = 0, sum(map(len, paths.values()))
+    for graph, members in paths.items():
+        graphs[graph] = []
+        for path in members:
+            try:
+                graphs[graph].append(read(path, path.relative_to(root).as_posix()))
+            except (CannotCheck, SourceSyntaxError) as error:
+                failures.append(error)
+            done += 1
+            progress("reading", done, total)
+    return Collection(root, graphs, failures)
 
 
 def place_in(graph: NamedNode, document: Document) -> Iterator[Quad]:

@@ -5,10 +5,10 @@ there; the constants here are only the terms that code must know to build and ch
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from pyoxigraph import NamedNode, RdfFormat, parse
+from pyoxigraph import Literal, NamedNode, Quad, RdfFormat, parse
 
 BASE = "https://w3id.org/intmk/"
 ONTOLOGY = f"{BASE}ontology"
@@ -17,6 +17,7 @@ SHAPE = f"{BASE}shapes#"
 KIND = f"{BASE}id/kind/"
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+RDFS = "http://www.w3.org/2000/01/rdf-schema#"
 XSD = "http://www.w3.org/2001/XMLSchema#"
 SH = "http://www.w3.org/ns/shacl#"
 DCTERMS = "http://purl.org/dc/terms/"
@@ -49,17 +50,24 @@ _LOCAL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_-])?", re.ASCII)
 
 
 def prefixes(root: Path) -> dict[str, str]:
-    """Return ``{prefix: namespace}`` as declared with ``sh:declare`` in the root's prefix file.
+    """Return ``{prefix: namespace}`` as declared in the root's prefix file.
 
     Raises OSError when the file cannot be read and SyntaxError when it is not Turtle.
     """
+    return declared(parse(path=root / PREFIXES_FILE, format=RdfFormat.TURTLE))
+
+
+def declared(quads: Iterable[Quad]) -> dict[str, str]:
+    """Return ``{prefix: namespace}`` as declared with ``sh:prefix`` and ``sh:namespace``."""
     names: dict[str, str] = {}
     namespaces: dict[str, str] = {}
-    for quad in parse(path=root / PREFIXES_FILE, format=RdfFormat.TURTLE):
+    for quad in quads:
+        if not isinstance(quad.object, Literal):
+            continue
         if quad.predicate.value == f"{SH}prefix":
-            names[quad.subject.value] = quad.object.value
+            names[str(quad.subject)] = quad.object.value
         elif quad.predicate.value == f"{SH}namespace":
-            namespaces[quad.subject.value] = quad.object.value
+            namespaces[str(quad.subject)] = quad.object.value
     return {name: namespaces[node] for node, name in names.items() if node in namespaces}
 
 
