@@ -88,7 +88,7 @@ def read(path: Path, name: str | None = None) -> Document:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise CannotCheck(f"{name} cannot be read: {error.strerror}.") from error
+        raise CannotCheck(f"{error.strerror}.", file=name) from error
     text = _decode(data, name)
     quads = _parse(text, form, name)
     statements = list(turtle.statements(text, name)) if form in POSITIONED else []
@@ -200,7 +200,15 @@ def _rdf_files(folder: Path) -> list[Path]:
 
 
 def collect(root: Path, progress: Progress = quiet) -> Collection:
-    """Read every file of ``root``; a file that cannot be read becomes a failure."""
+    """Read every file of ``root``; a file that cannot be read becomes a failure.
+
+    Raises CannotCheck when the folder is not laid out as docs/design.md says.
+    """
+    missing = [name for name in ("ontology", "shapes", "data") if not (root / name).is_dir()]
+    if missing:
+        raise CannotCheck(
+            f"{root} has no folder {' or '.join(missing)}.", hint="Name the right one with --root."
+        )
     graphs: dict[NamedNode, list[Document]] = {}
     failures: list[GraphError] = []
     paths = files(root)
