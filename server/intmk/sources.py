@@ -1,6 +1,6 @@
 """The files of the graph: what each says, where it says it, and the dataset they make together.
 
-DESIGN section 3 is the rule: every passage is a named graph, and the default graph is the union of
+docs/ontology.md gives the rule: every passage is a named graph, and the default graph is the union of
 the accepted ones. Everything here is pure reading; ``store`` writes and ``validation`` judges.
 """
 

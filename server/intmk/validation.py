@@ -1,18 +1,19 @@
 """Judging RDF before it gets in: what is wrong, where it stands, and what would be right.
 
-Checks that need no shapes come first (names, literals, passages: DESIGN section 3), then SHACL over
+Checks that need no shapes come first (names, literals, passages: docs/ontology.md), then SHACL over
 the default graph as a build would make it. Every finding carries the place of its statement.
 """
 
 import dataclasses
+import re
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
-from pyoxigraph import NamedNode, Quad
+from pyoxigraph import Quad
 
 from intmk import shacl
-from intmk.checks import Judged, check, finding
+from intmk.checks import Judged, check, finding, iri
 from intmk.errors import CannotCheck, GraphError, SourceSyntaxError
 from intmk.report import Finding, Report, sorted_report
 from intmk.sources import (
@@ -24,7 +25,17 @@ from intmk.sources import (
     quiet,
     read,
 )
-from intmk.vocab import DISPUTED, ONTOLOGY_GRAPH, PREFIXES_FILE, SHAPES_GRAPH, SOURCE_GRAPH, STATUS
+from intmk.vocab import (
+    DISPUTED,
+    ONTOLOGY_GRAPH,
+    PREFIXES_FILE,
+    SHAPES_GRAPH,
+    SOURCE_GRAPH,
+    STATUS,
+    shrink,
+)
+
+_IRI = re.compile(r"https?://[^\s<>\"“”]*[\w/#-]")
 
 
 def validate(
@@ -144,9 +155,14 @@ def _shape_finding(result: shacl.Result, judged: Judged) -> Finding:
         *judged.places.nearest(result.focus, result.path, result.value),
         severity=result.severity,
         rule=result.shape or result.component,
-        message_de=result.messages.get("de") or english,
-        message_en=english,
-        focus=getattr(result.focus, "value", "") if isinstance(result.focus, NamedNode) else "",
-        path=result.path.value if result.path else "",
+        message_de=_with_curies(result.messages.get("de") or english, judged),
+        message_en=_with_curies(english, judged),
+        focus=iri(result.focus),
+        path=iri(result.path),
         value="" if result.value is None else str(result.value),
     )
+
+
+def _with_curies(message: str, judged: Judged) -> str:
+    """Shorten the IRIs that a shape's message names, so that it reads like the file."""
+    return _IRI.sub(lambda found: shrink(found[0], judged.prefixes).strip("<>"), message)
