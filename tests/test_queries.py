@@ -1,0 +1,91 @@
+"""The catalogue against the graph: every query of ``queries/`` gives its expected answer."""
+
+import os
+from pathlib import Path
+
+import pytest
+from pyoxigraph import (
+    QueryResultsFormat,
+    QuerySolutions,
+    QueryTriples,
+    RdfFormat,
+    Store,
+    serialize,
+)
+
+from intmk import catalogue, sources
+
+ROOT = Path(__file__).parent.parent
+QUERIES = catalogue.load(ROOT)
+IS_APPROVING = bool(os.environ.get("INTMK_APPROVE")) and not os.environ.get("CI")
+
+
+@pytest.fixture(scope="session")
+def graph() -> Store:
+    """Hold the whole graph as the store holds it, default graph included."""
+    collection = sources.collect(ROOT)
+    assert not collection.failures
+    quads = list(collection.quads())
+    store = Store()
+    store.bulk_extend(quads)
+    store.bulk_extend(sources.materialise(quads))
+    return store
+
+
+def answer(graph: Store, text: str) -> str:
+    """Return the answer to a query as it stands in the expected file."""
+    results = graph.query(text)
+    if isinstance(results, QuerySolutions):
+        return results.serialize(format=QueryResultsFormat.CSV).decode().replace("\r\n", "\n")
+    assert isinstance(results, QueryTriples)
+    lines = serialize(results, format=RdfFormat.N_TRIPLES).decode().splitlines(keepends=True)
+    return "".join(sorted(lines))
+
+
+def expected_file(query: catalogue.Query) -> Path:
+    """Return the file beside the query that holds its approved answer."""
+    suffix = ".expected.csv" if "\nSELECT " in query.text else ".expected.nt"
+    return (ROOT / query.path).with_suffix(suffix)
+
+
+@pytest.mark.parametrize("stem", QUERIES)
+def test_query_gives_its_expected_answer(stem: str, graph: Store) -> None:
+    """A query with its defaults returns exactly the rows that were read and approved."""
+    query = QUERIES[stem]
+    found = answer(graph, catalogue.bind(query, {}))
+    if IS_APPROVING:
+        expected_file(query).write_text(found, "utf-8")
+    assert found == expected_file(query).read_text("utf-8")
+
+
+@pytest.mark.parametrize("stem", QUERIES)
+def test_query_finds_something(stem: str, graph: Store) -> None:
+    """No query of the catalogue comes back empty."""
+    lines = answer(graph, QUERIES[stem].full_text).splitlines()
+    assert len(lines) > (1 if "\nSELECT " in QUERIES[stem].text else 0)
+
+
+@pytest.mark.parametrize("stem", QUERIES)
+def test_select_names_its_columns_and_its_order(stem: str) -> None:
+    """A SELECT says which columns it gives and in which order the rows come."""
+    text = QUERIES[stem].text
+    if "\nSELECT " in text:
+        assert "SELECT *" not in text
+        assert "\nORDER BY " in text
+
+
+@pytest.mark.parametrize(
+    ("stem", "param"), [(query.stem, p.name) for query in QUERIES.values() for p in query.params]
+)
+def test_default_is_a_value_a_user_may_give(stem: str, param: str, graph: Store) -> None:
+    """Giving a parameter its default value by hand changes nothing."""
+    query = QUERIES[stem]
+    default = next(p.default for p in query.params if p.name == param)
+    bound = catalogue.bind(query, {param: default})
+    assert answer(graph, bound) == answer(graph, query.full_text)
+
+
+def test_every_expected_answer_belongs_to_a_query() -> None:
+    """No approved answer is left over from a query that is gone."""
+    files = set((ROOT / "queries").glob("*/*.expected.*"))
+    assert files == {expected_file(query) for query in QUERIES.values()}
