@@ -18,15 +18,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import IO, Any
 
 from intmk import errors, evaluation, nursery, wire
 from intmk.settings import Settings
 
 Question = wire.Question
-# Answers up to this size are read whole before the status is sent, so that an error late in the
-# evaluation is still an error to the client.
-BUFFERED_BYTES = 2_000_000
+# Longer answers wait in a file until they are whole; memory is for the many short ones.
+_IN_MEMORY_BYTES = 2_000_000
 _CONTROL_TIMEOUT_S = 5.0
 _START_PAUSE_S = 0.2
 # How long after its deadline a worker that the kernel did not end is ended by us.
@@ -35,18 +34,24 @@ _GRACE_S = 2.0
 
 @dataclass
 class Answer:
-    """An answer whose evaluation has begun: ``body`` is all of it, or all so far.
+    """A whole answer: its ``length`` bytes are the ``content``, or in that file when they are many.
 
-    ``rest`` yields what follows, and raises a GraphError when the answer is lost half-way; closing
-    it stops the query. It is None when ``body`` is everything. ``seconds`` is the time until now.
+    ``seconds`` is the time it took, waiting for a worker included.
     """
 
     kind: str
     media_type: str
     version: str
-    body: bytes
-    rest: "Conversation | None"
+    content: bytes | IO[bytes]
+    length: int
     seconds: float
+
+    def read(self) -> bytes:
+        """Return all bytes, and close the file if there is one."""
+        if isinstance(self.content, bytes):
+            return self.content
+        with self.content as file:
+            return file.read()
 
 
 class Engine:
@@ -63,7 +68,7 @@ class Engine:
         Raises Busy when no worker was free in time, Unavailable when there is none, and whatever
         the worker found wrong with the query (see ``errors``).
         """
-        return Conversation(self, self._settings, self._connect("queries")).answer(question)
+        return _Conversation(self, self._settings, self._connect("queries")).answer(question)
 
     def version(self) -> str:
         """Return the id of the current version; raises Unavailable when nothing is built."""
@@ -105,11 +110,10 @@ class Engine:
         return connection
 
 
-class Conversation:
-    """One question and its answer on one connection; iterating yields the parts still to come."""
+class _Conversation:
+    """One question and its answer on one connection."""
 
     def __init__(self, engine: Engine, settings: Settings, connection: socket.socket) -> None:
-        """Take a connection on which nothing was said yet."""
         self._engine = engine
         self._settings = settings
         self._connection = connection
@@ -119,19 +123,16 @@ class Conversation:
         self._has_head = False
 
     def answer(self, question: Question) -> Answer:
-        """Ask, and return the answer as soon as it is whole or long; see ``Engine.ask``."""
         try:
             accepted = self._ask(question)
             head = self._head()
-            body, is_whole = self._first()
-        except BaseException:
-            self.close()
-            raise
-        if is_whole:
+            content, length = self._content()
+        finally:
             self.close()
         seconds = time.perf_counter() - self._started
-        rest = None if is_whole else self
-        return Answer(head["kind"], head["media_type"], accepted["version"], body, rest, seconds)
+        return Answer(
+            head["kind"], head["media_type"], accepted["version"], content, length, seconds
+        )
 
     def close(self) -> None:
         """Hang up; a worker that is still sending stops."""
@@ -158,32 +159,38 @@ class Conversation:
         self._has_head = True
         return head
 
-    def _first(self) -> tuple[bytes, bool]:
+    def _content(self) -> tuple[bytes | IO[bytes], int]:
         parts: list[bytes] = []
-        size = 0
-        while size <= BUFFERED_BYTES:
+        length = 0
+        for part in self._parts():
+            parts.append(part)
+            length += len(part)
+            if length > _IN_MEMORY_BYTES:
+                return self._file(parts, length)
+        return b"".join(parts), length
+
+    def _file(self, parts: list[bytes], length: int) -> tuple[IO[bytes], int]:
+        file = tempfile.TemporaryFile()  # noqa: SIM115 - whoever sends the answer closes it
+        try:
+            file.writelines(parts)
+            for part in self._parts():
+                file.write(part)
+                length += len(part)
+            file.seek(0)
+        except OSError as error:
+            file.close()
+            raise errors.OutOfMemory("There is no room to prepare the answer.") from error
+        except BaseException:
+            file.close()
+            raise
+        return file, length
+
+    def _parts(self) -> Iterator[bytes]:
+        while True:
             letter, body = self._frame()
             if letter == b"Z":
-                return b"".join(parts), True
-            parts.append(body)
-            size += len(body)
-        return b"".join(parts), False
-
-    def __iter__(self) -> Iterator[bytes]:
-        """Return this conversation, which is its own iterator."""
-        return self
-
-    def __next__(self) -> bytes:
-        """Return the next part of the answer; raises a GraphError when the answer is lost."""
-        try:
-            letter, body = self._frame()
-        except BaseException:
-            self.close()
-            raise
-        if letter == b"Z":
-            self.close()
-            raise StopIteration
-        return body
+                return
+            yield body
 
     def _frame(self) -> tuple[bytes, bytes]:
         try:
