@@ -148,6 +148,16 @@ class Judged:
         return Places(document for _, document in self.members)
 
     @cached_property
+    def disputed(self) -> set[object]:
+        """The passages whose claims are not accepted."""
+        return {node for node, said in self.register.items() if DISPUTED in said.get(STATUS, [])}
+
+    @cached_property
+    def accepted_places(self) -> Places:
+        """Where each statement stands that can be in the default graph."""
+        return Places((document for _, document in self.members), self.disputed)
+
+    @cached_property
     def prefixes(self) -> dict[str, str]:
         """The prefixes that the ontology declares."""
         return vocab.declared(self.quads)

@@ -1,10 +1,10 @@
 """The files of the graph: what each says, where it says it, and the dataset they make together.
 
-docs/ontology.md gives the rule: every passage is a named graph, and the default graph is the union of
-the accepted ones. Everything here is pure reading; ``store`` writes and ``validation`` judges.
+docs/ontology.md gives the rule: every passage is a named graph, and the default graph is the union
+of the accepted ones. Everything here is pure reading; ``store`` writes and ``validation`` judges.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -121,15 +121,16 @@ Key = tuple[str | None, ...]
 class Places:
     """An index from triples to the places that state them."""
 
-    def __init__(self, documents: Iterable[Document] = ()) -> None:
-        """Index every statement of ``documents``; of equal ones the first comes first."""
+    def __init__(self, documents: Iterable[Document], without: Container[object] = ()) -> None:
+        """Index every statement of ``documents`` but those in the graphs ``without``."""
         self._at: dict[Key, list[tuple[Document, turtle.Statement]]] = {}
         for document in documents:
-            self.add(document)
+            self._add(document, without)
 
-    def add(self, document: Document) -> None:
-        """Index the statements of one more document."""
+    def _add(self, document: Document, without: Container[object]) -> None:
         for statement in document.statements:
+            if statement.quad.graph_name in without:
+                continue
             subject, predicate, value = (_key(term) for term in tuple(statement.quad)[:3])
             for key in ((subject,), (subject, predicate), (subject, predicate, value)):
                 self._at.setdefault(key, []).append((document, statement))

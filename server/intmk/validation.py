@@ -26,12 +26,10 @@ from intmk.sources import (
     read,
 )
 from intmk.vocab import (
-    DISPUTED,
     ONTOLOGY_GRAPH,
     PREFIXES_FILE,
     SHAPES_GRAPH,
     SOURCE_GRAPH,
-    STATUS,
     shrink,
 )
 
@@ -136,13 +134,12 @@ def _default_graph(judged: Judged) -> set[Quad]:
 
     What a file outside the root says counts as accepted, unless the file itself disputes it.
     """
-    disputed = {node for node, said in judged.register.items() if DISPUTED in said.get(STATUS, [])}
     ontology = (quad for quad in judged.quads if quad.graph_name == ONTOLOGY_GRAPH)
     outside = (
         quad
         for document in judged.outside
         for quad in document.quads
-        if quad.graph_name not in disputed
+        if quad.graph_name not in judged.disputed
     )
     return materialise(judged.quads) | {
         Quad(quad.subject, quad.predicate, quad.object) for quad in chain(ontology, outside)
@@ -152,7 +149,7 @@ def _default_graph(judged: Judged) -> set[Quad]:
 def _shape_finding(result: shacl.Result, judged: Judged) -> Finding:
     english = result.messages.get("en") or next(iter(result.messages.values()), result.component)
     return Finding(
-        *judged.places.nearest(result.focus, result.path, result.value),
+        *judged.accepted_places.nearest(result.focus, result.path, result.value),
         severity=result.severity,
         rule=result.shape or result.component,
         message_de=_with_curies(result.messages.get("de") or english, judged),
