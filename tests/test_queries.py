@@ -1,22 +1,24 @@
 """The catalogue against the graph: every query of ``queries/`` gives its expected answer."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 from pyoxigraph import (
+    QueryBoolean,
     QueryResultsFormat,
     QuerySolutions,
     QueryTriples,
-    RdfFormat,
     Store,
-    serialize,
 )
 
-from intmk import catalogue, sources
+from intmk import catalogue, sources, vocab
 
 ROOT = Path(__file__).parent.parent
 QUERIES = catalogue.load(ROOT)
+PREFIXES = vocab.prefixes(ROOT)
+COOKBOOK = ROOT / "docs" / "cookbook.md"
 IS_APPROVING = bool(os.environ.get("INTMK_APPROVE")) and not os.environ.get("CI")
 
 
@@ -36,10 +38,10 @@ def answer(graph: Store, text: str) -> str:
     """Return the answer to a query as it stands in the expected file."""
     results = graph.query(text)
     if isinstance(results, QuerySolutions):
-        return results.serialize(format=QueryResultsFormat.CSV).decode().replace("\r\n", "\n")
+        table = results.serialize(format=QueryResultsFormat.CSV) or b""
+        return table.decode().replace("\r\n", "\n")
     assert isinstance(results, QueryTriples)
-    lines = serialize(results, format=RdfFormat.N_TRIPLES).decode().splitlines(keepends=True)
-    return "".join(sorted(lines))
+    return "".join(sorted(f"{triple} .\n" for triple in results))
 
 
 def expected_file(query: catalogue.Query) -> Path:
@@ -89,3 +91,41 @@ def test_every_expected_answer_belongs_to_a_query() -> None:
     """No approved answer is left over from a query that is gone."""
     files = set((ROOT / "queries").glob("*/*.expected.*"))
     assert files == {expected_file(query) for query in QUERIES.values()}
+
+
+def catalogue_section() -> str:
+    """Return the cookbook's list of all queries, one table for each topic."""
+    tables = []
+    for topic, queries in QUERIES.topics().items():
+        rows = "".join(
+            f"| [{query.stem}](../{query.path}) | {query.title['en']} | {query.title['de']} |\n"
+            for query in queries
+        )
+        tables.append(
+            f"\n### {topic.capitalize()}\n\n| query | question | Frage |\n|---|---|---|\n{rows}"
+        )
+    return "\n## The catalogue\n" + "".join(tables)
+
+
+def test_cookbook_lists_every_query() -> None:
+    """The last section of the cookbook is the catalogue, no more and no less."""
+    prose = COOKBOOK.read_text("utf-8").partition("\n## The catalogue\n")[0]
+    if IS_APPROVING:
+        COOKBOOK.write_text(prose + catalogue_section(), "utf-8")
+    assert COOKBOOK.read_text("utf-8") == prose + catalogue_section()
+
+
+EXAMPLES = re.findall(r"--data-urlencode 'query=\n([^']+)'\n```", COOKBOOK.read_text("utf-8"))
+
+
+def test_cookbook_has_five_examples() -> None:
+    """Every block of shell in the cookbook is an example that the next test runs."""
+    assert len(EXAMPLES) == COOKBOOK.read_text("utf-8").count("```sh") == 5
+
+
+@pytest.mark.parametrize("text", EXAMPLES)
+def test_cookbook_example_runs_as_printed(text: str, graph: Store) -> None:
+    """An example finds something, with the prefixes that the endpoint knows."""
+    results = graph.query(text, prefixes=PREFIXES)
+    assert not isinstance(results, QueryBoolean)
+    assert any(results)
