@@ -90,6 +90,7 @@ def test_full_text_runs_anywhere(root: Path) -> None:
     [
         ("day", "2020-02-29", '"2020-02-29"^^<http://www.w3.org/2001/XMLSchema#date>'),
         ("land", "bremen", "<https://w3id.org/intmk/id/land/bremen>"),
+        ("land", "intmk", "<https://w3id.org/intmk/id/land/intmk>"),
         ("land", "land:bremen", "<https://w3id.org/intmk/id/land/bremen>"),
         (
             "land",

@@ -1,5 +1,6 @@
 """The catalogue against the graph: every query of ``queries/`` gives its expected answer."""
 
+import csv
 import os
 import re
 from pathlib import Path
@@ -85,6 +86,28 @@ def test_default_is_a_value_a_user_may_give(stem: str, param: str, graph: Store)
     default = next(p.default for p in query.params if p.name == param)
     bound = catalogue.bind(query, {param: default})
     assert answer(graph, bound) == answer(graph, query.full_text)
+
+
+@pytest.mark.parametrize(
+    ("stem", "values", "column", "cells"),
+    [
+        ("find-next-land", {"land": "thueringen"}, "nextLabel", ["Baden-Württemberg"]),
+        ("find-next-land", {"land": "sachsen"}, "nextLabel", ["Sachsen-Anhalt"]),
+        ("find-chair-on-day", {"day": "2019-01-01"}, "landLabel", []),
+        ("find-chair-on-day", {"day": "2020-07-01"}, "landLabel", ["Bremen"] * 3),
+        ("find-chair-on-day", {"day": "2022-06-30"}, "personLabel", ["Dr. Melanie Leonhard"] * 7),
+        ("find-chair-on-day", {"day": "2022-07-01"}, "personLabel", ["Kai Klose"] * 8),
+        ("list-events-of-year", {"year": "2006"}, "certain", ["true", "false"]),
+        ("list-events-of-year", {"year": "1999"}, "event", []),
+        ("list-constitutions", {"body": "intmk"}, "edtf", ["[2006..2007]"]),
+    ],
+)
+def test_query_with_another_value(
+    stem: str, values: dict[str, str], column: str, cells: list[str], graph: Store
+) -> None:
+    """The answer follows the parameter, at the ends of intervals and of the alphabet as well."""
+    rows = csv.DictReader(answer(graph, catalogue.bind(QUERIES[stem], values)).splitlines())
+    assert [row[column] for row in rows] == cells
 
 
 def test_every_expected_answer_belongs_to_a_query() -> None:

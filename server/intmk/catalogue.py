@@ -251,7 +251,7 @@ def _literal(datatype: str, value: str) -> Literal:
 def _iri(kind: str, value: str, prefixes: Mapping[str, str]) -> NamedNode:
     """Return an IRI given in full, as a CURIE or, of a known kind, as a slug; else ValueError."""
     prefix, colon, local = value.partition(":")
-    if prefix in prefixes and not local.startswith("//"):
+    if colon and prefix in prefixes and not local.startswith("//"):
         value = prefixes[prefix] + local
     elif kind and not colon:
         value = prefixes[kind] + value
