@@ -162,13 +162,20 @@ def query(
 
 
 def _query_text(source: str, params: tuple[str, ...], root: Path) -> str:
-    """Return the text of a query; the parameters are those of a query of the catalogue."""
-    if source == "-":
-        return sys.stdin.read()
-    if Path(source).suffix == ".rq":
-        return Path(source).read_text(encoding="utf-8")
-    values = dict(param.split("=", 1) for param in params if "=" in param)
-    return catalogue.bind(catalogue.load(root)[source], values)
+    """Return the text of a query; only those of the catalogue have parameters."""
+    if source != "-" and Path(source).suffix != ".rq":
+        values = dict(_pair(param) for param in params)
+        return catalogue.bind(catalogue.load(root)[source], values)
+    if params:
+        raise click.UsageError("Only queries of the catalogue, given by name, have parameters.")
+    return sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
+
+
+def _pair(param: str) -> tuple[str, str]:
+    name, equals, value = param.partition("=")
+    if not equals:
+        raise click.BadParameter(f"{param!r} is not KEY=VALUE.", param_hint="--param")
+    return name, value
 
 
 Answer = QuerySolutions | QueryBoolean | QueryTriples
@@ -178,6 +185,7 @@ def _answer(opened: Store, text: str, prefixes: dict[str, str]) -> Answer:
     def run(text: str) -> Answer:
         return opened.query(text, prefixes=prefixes)
 
+    sparql.refuse_service(text)
     try:
         return run(text)
     except SyntaxError as error:
