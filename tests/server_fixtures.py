@@ -1,7 +1,8 @@
 """A small built store, and query workers on it, for the tests of the server."""
 
 import contextlib
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pyoxigraph import RdfFormat, Store
@@ -55,3 +56,29 @@ def running(store: Path, **explicit: object) -> Iterator[tuple[Engine, Settings]
     settings = make_settings(store, **explicit)
     with Workers(settings) as workers:
         yield Engine(workers.directory, settings), settings
+
+
+def descendants(pid: int) -> set[int]:
+    """Return the ids of a process and of all processes it has started."""
+    found = {pid}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit() and _state_and_parent(int(folder.name))[1] == pid:
+            found |= descendants(int(folder.name))
+    return found
+
+
+def await_end(pids: Iterable[int]) -> None:
+    """Return when none of the processes runs any more; a test that hangs here has failed."""
+    patience = threading.Event()
+    while any(_state_and_parent(pid)[0] not in ("", "Z") for pid in pids):
+        patience.wait(0.02)
+
+
+def _state_and_parent(pid: int) -> tuple[str, int]:
+    """Return what the kernel says of a process; its state is empty when there is none."""
+    try:
+        # The command name in field 2 may hold spaces; state and parent follow it.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return "", 0
+    return fields[0], int(fields[1])

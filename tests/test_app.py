@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 import requests
 
 from intmk.settings import Settings
-from server_fixtures import make_settings, publish
+from server_fixtures import await_end, descendants, make_settings, publish
 
 SERVE = "from intmk import app, settings; app.serve(settings.read())"
 ENDLESS = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i }"
@@ -62,51 +61,27 @@ def _ask(settings: Settings, query: str, **headers: str) -> requests.Response:
     )
 
 
-def _descendants(pid: int) -> set[int]:
-    found = {pid}
-    for folder in Path("/proc").iterdir():
-        with contextlib.suppress(OSError, ValueError):
-            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent == pid:
-                found |= _descendants(int(folder.name))
-    return found
-
-
-def _await_end(pids: set[int]) -> None:
-    """Wait until none of the processes runs any more; a test that hangs here has failed."""
-    patience = threading.Event()
-    while any(_is_alive(pid) for pid in pids):
-        patience.wait(0.02)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
 def test_a_server_answers_and_ends_without_leaving_a_process(store: Path) -> None:
     """SIGTERM ends front processes, nursery and workers, busy ones included, with status 0."""
     with serving(store) as (process, settings):
         assert _ask(settings, "ASK {}").json()["boolean"] is True
         with ThreadPoolExecutor() as pool:
             pool.submit(_ask, settings, ENDLESS)
-            family = _descendants(process.pid)
+            family = descendants(process.pid)
             process.terminate()
             assert process.wait(20) == 0
     assert len(family) >= 6
-    _await_end(family)
+    await_end(family)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_no_process_survives_the_server(store: Path, number: signal.Signals) -> None:
     """Ctrl-C ends the server in order; if it is killed outright its processes notice."""
     with serving(store) as (process, settings):
-        family = _descendants(process.pid)
+        family = descendants(process.pid)
         process.send_signal(number)
         process.wait(20)
-        _await_end(family)
+        await_end(family)
         with pytest.raises(requests.ConnectionError):
             _ask(settings, "ASK {}")
 
@@ -154,11 +129,11 @@ def test_a_taken_port_is_said_to_be_taken(store: Path) -> None:
 def test_a_front_process_that_dies_is_replaced(store: Path) -> None:
     """The server goes on after one of the processes that speak HTTP was killed."""
     with serving(store) as (process, settings):
-        fronts = [pid for pid in _descendants(process.pid) if _is_front(pid)]
+        fronts = [pid for pid in descendants(process.pid) if _is_front(pid)]
         assert len(fronts) == settings.front_workers
         os.kill(fronts[0], signal.SIGKILL)
-        _await_end({fronts[0]})
-        while len([pid for pid in _descendants(process.pid) if _is_front(pid)]) < len(fronts):
+        await_end({fronts[0]})
+        while len([pid for pid in descendants(process.pid) if _is_front(pid)]) < len(fronts):
             assert process.poll() is None
         assert _ask(settings, "ASK {}").status_code == 200
 

@@ -12,7 +12,7 @@ import pytest
 
 from intmk import errors
 from intmk.engine import Answer, Engine, Question, Workers
-from server_fixtures import A, B, make_settings, publish, running
+from server_fixtures import A, B, await_end, descendants, make_settings, publish, running
 
 ALL = (
     ("json", "application/sparql-results+json"),
@@ -280,7 +280,7 @@ def test_a_killed_nursery_is_started_again(store: Path) -> None:
     settings = make_settings(store)
     with Workers(settings) as workers:
         engine = Engine(workers.directory, settings)
-        first = workers.pid
+        first, orphans = workers.pid, engine.status()["workers"]
         os.kill(first, signal.SIGKILL)
         while True:
             try:
@@ -291,6 +291,17 @@ def test_a_killed_nursery_is_started_again(store: Path) -> None:
             if workers.pid != first:
                 break
         assert len(engine.status()["workers"]) == 2
+    await_end(orphans)
+
+
+def test_workers_end_even_if_their_nursery_is_killed_while_forking_them(store: Path) -> None:
+    """Nobody else would end them."""
+    settings = make_settings(store, query_workers=20)
+    with Workers(settings) as workers:
+        family = descendants(workers.pid)
+        os.kill(workers.pid, signal.SIGKILL)
+    assert len(family) == 21
+    await_end(family)
 
 
 def test_no_process_outlives_the_workers(store: Path) -> None:
@@ -301,7 +312,7 @@ def test_no_process_outlives_the_workers(store: Path) -> None:
         directory = engine.directory
         end = pool.submit(endless.exception)
     assert end.done()
-    assert not Path(f"/proc/{busy}").exists()
+    await_end([busy])
     assert not directory.exists()
 
 

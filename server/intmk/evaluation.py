@@ -60,10 +60,9 @@ class Worker:
         self._is_idle = False
         self._is_retired = False
 
-    def run(self, listener: socket.socket) -> None:
-        """Answer until retired (SIGTERM) or until the parent process has gone."""
+    def run(self, listener: socket.socket, parent: int) -> None:
+        """Answer until retired (SIGTERM) or until the process ``parent`` has gone."""
         signal.signal(signal.SIGTERM, self._retire)
-        parent = os.getppid()
         listener.setblocking(False)
         poll = select.poll()
         poll.register(listener, select.POLLIN)

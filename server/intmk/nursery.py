@@ -99,13 +99,14 @@ class Nursery:
         self._is_ending = True
 
     def _fill(self) -> None:
+        parent = os.getpid()
         while len(self._workers) < self._settings.query_workers and not self._is_ending:
             pid = os.fork()
             if pid == 0:
-                self._become_worker()
+                self._become_worker(parent)
             self._workers.add(pid)
 
-    def _become_worker(self) -> NoReturn:
+    def _become_worker(self, parent: int) -> NoReturn:
         """Turn this forked process into a worker; it never returns into the nursery's loop."""
         try:
             _forget_signals()
@@ -119,7 +120,7 @@ class Nursery:
                 settings.send_timeout_s,
             )
             worker = evaluation.Worker(store, self._version, self._prefixes, vocab.BASE, limits)
-            worker.run(socket.socket(fileno=isolation.LISTENER_FD))
+            worker.run(socket.socket(fileno=isolation.LISTENER_FD), parent)
             os._exit(0)
         except BaseException:
             traceback.print_exc()
