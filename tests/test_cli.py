@@ -223,6 +223,18 @@ def test_format_leaves_what_it_would_spoil(run, root):
     assert path.read_text().endswith("# later\n")
 
 
+def test_broken_prefixes_and_latin_1_are_told(run, root, tmp_path):
+    """A prefix file or a query that cannot be read is one line, exit code 2."""
+    run("build")
+    query = tmp_path / "latin.rq"
+    query.write_bytes(b"ASK { ?s ?p '\xe4' }")
+    assert run("query", query).stderr == "intmk: the query is not UTF-8.\n"
+    (root / "ontology" / "prefixes.ttl").write_text("nothing")
+    result = run("query", "-", stdin="ASK {}")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("intmk: ontology/prefixes.ttl: ")
+
+
 def test_a_wrong_setting_is_told(run, monkeypatch):
     """A variable that cannot be read is named, exit code 2."""
     monkeypatch.setenv("INTMK_PORT", "eighty")

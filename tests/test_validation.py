@@ -97,6 +97,16 @@ def test_a_file_is_not_told_what_was_wrong_before(root, change, loose):
     assert rules(check(root, loose("<a:s> <a:p> <a:o> ."))) == []
 
 
+def test_a_root_that_cannot_be_read_is_told(root, loose):
+    """Without the whole graph no file can be judged: exit code 2 and the file to mend."""
+    (root / "data" / "broken.trig").write_text("<a:s>")
+    report = check(root, loose("<a:s> <a:p> <a:o> ."))
+    assert rules(report) == [("syntax", "broken.trig", 1)]
+    given = check(root, root / "data" / "broken.trig")
+    assert [one.file for one in given.findings] == [str(root / "data" / "broken.trig")]
+    assert (report.exit_code, given.exit_code) == (2, 2)
+
+
 def test_a_file_of_the_root_is_checked_where_it_stands(root, change):
     """A data file is not counted twice, and goes by the name it was given."""
     change(PRESS, "  conference:intmk-18 intmk:ordinal 18 .\n", "")

@@ -50,7 +50,14 @@ class Group(click.Group):
             click.echo(f"intmk: {error}", err=True)
             ctx.exit(2)
         except OSError as error:
-            click.echo(f"intmk: {error.filename}: {error.strerror}", err=True)
+            said = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+            click.echo(f"intmk: {said}", err=True)
+            ctx.exit(2)
+        except UnicodeDecodeError:
+            click.echo("intmk: the query is not UTF-8.", err=True)
+            ctx.exit(2)
+        except SyntaxError as error:  # every other file is read by ``sources``
+            click.echo(f"intmk: {vocab.PREFIXES_FILE}: {error.msg}", err=True)
             ctx.exit(2)
 
 

@@ -89,20 +89,10 @@ def read(path: Path, name: str | None = None) -> Document:
         data = path.read_bytes()
     except OSError as error:
         raise CannotCheck(f"{error.strerror}.", file=name) from error
-    text = _decode(data, name)
+    text = turtle.decode(data, name)
     quads = _parse(text, form, name)
     statements = list(turtle.statements(text, name)) if form in POSITIONED else []
     return Document(name, path, text, form, quads, statements)
-
-
-def _decode(data: bytes, name: str) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line, column = turtle.Lines(data[: error.start].decode())(len(data[: error.start].decode()))
-        raise SourceSyntaxError(
-            "the file is not UTF-8", file=name, line=line, column=column
-        ) from error
 
 
 def _parse(text: str, form: RdfFormat, name: str) -> list[Quad]:

@@ -114,7 +114,19 @@ def _write(target: Path, dump: bytes) -> None:
     database.flush()
     del database  # closes the files before they move
     folder.chmod(0o755)
+    for path in (*folder.rglob("*"), folder):
+        _sync(path)
     folder.rename(target)
+    _sync(target.parent)
+
+
+def _sync(path: Path) -> None:
+    """Have a file or folder written to the disk, lest a power cut leave a version with holes."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _replace(path: Path, make: Callable[[Path], object]) -> None:

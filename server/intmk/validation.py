@@ -46,18 +46,25 @@ def validate(
     judged as if its statements were accepted. A file that cannot be read is a finding with the
     rule ``syntax`` or ``unreadable``. Raises CannotCheck when the shapes cannot be used.
     """
-    failures = [_failure(error) for error in collection.failures]
     given, unread = _read_given(collection, files)
     judged = _judged(collection, given)
     progress("checking", 0, 2)
-    found = [*failures, *unread, *check(judged)]
+    found = list(check(judged))
     progress("checking", 1, 2)
-    if not failures:
+    if not collection.failures:
         found += _shacl(judged)
     if files:
-        found = [*unread, *_concerning(collection, given, found)]
+        found = _concerning(collection, given, found)
     progress("checking", 2, 2)
-    return sorted_report(found)
+    return sorted_report([*unread, *_failures(collection, files), *found])
+
+
+def _failures(collection: Collection, files: Sequence[Path]) -> Iterator[Finding]:
+    """Yield what could not be read in the root; without it no file can be judged."""
+    given = {path.resolve() for path in files}
+    for error in collection.failures:
+        if (collection.root / str(error.extra["file"])).resolve() not in given:
+            yield _failure(error)
 
 
 def _judged(collection: Collection, given: list[Document], without: bool = False) -> Judged:
@@ -87,7 +94,6 @@ def _concerning(
     if elsewhere:
         before = _judged(collection, given, without=True)
         known = {_identity(one) for one in [*check(before), *_shacl(before)]}
-        known |= {_identity(_failure(error)) for error in collection.failures}
         here += [one for one in elsewhere if _identity(one) not in known]
     return here
 
