@@ -17,12 +17,12 @@ from flask import Flask, Response, request
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
-from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 
 from intmk import errors, formats, protocol
-from intmk.engine import Engine, Workers
+from intmk.engine import Engine, Question, Workers
 from intmk.errors import GraphError
+from intmk.pages import Pages
 from intmk.settings import Settings
 
 _EXPOSED = "ETag, Graph-Version, Link, Retry-After, Server-Timing"
@@ -42,13 +42,21 @@ def create_app(settings: Settings, engine: Engine) -> Flask:
     app = Flask("intmk", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.query_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.query_bytes
-    for routes in (protocol.blueprint(engine, settings),):
+    site = Pages(settings, engine)
+    for routes in (protocol.blueprint(engine, settings, partial(_page, site)), site.blueprint):
         app.register_blueprint(routes)
     app.add_url_rule("/health", view_func=partial(_health, engine), endpoint="health")
-    app.register_error_handler(GraphError, _problem)
-    app.register_error_handler(HTTPException, _http_problem)
+    app.register_error_handler(GraphError, partial(_problem, site))
+    app.register_error_handler(HTTPException, partial(_http_problem, site))
     app.after_request(_share)
     return app
+
+
+def _page(site: Pages, operation: protocol.Operation) -> Response:
+    """Answer a browser at /sparql with a page."""
+    if operation.query is None:
+        return site.sparql(None)
+    return site.sparql(Question(operation.query, (), *operation.dataset))
 
 
 def _health(engine: Engine) -> Response:
@@ -70,7 +78,7 @@ def _share(response: Response) -> Response:
     return response
 
 
-def _http_problem(error: HTTPException) -> Response:
+def _http_problem(site: Pages, error: HTTPException) -> Response:
     """Return Werkzeug's own errors (unknown path, method, size) in our shape."""
     if error.code is None or error.code < 400:
         return cast(Response, Response.force_type(error.get_response()))
@@ -81,20 +89,23 @@ def _http_problem(error: HTTPException) -> Response:
         405: f"{request.method} is not offered at {request.path}.",
         413: "The request body is longer than this server reads.",
     }.get(error.code, "See the server's log." if kind is GraphError else error.description or "")
-    response = _problem(kind(detail, allow=allowed))
+    response = _problem(site, kind(detail, allow=allowed))
     if allowed:
         response.headers["Allow"] = ", ".join(allowed)
     return response
 
 
-def _problem(error: GraphError) -> Response:
+def _problem(site: Pages, error: GraphError) -> Response:
     """Return an error as the client likes to read it, as a problem document by default."""
     body = errors.problem(error)
     accept = request.headers.get("Accept") or "*/*"
     content_type = max(_WRITERS, key=lambda one: formats.quality(accept, one))
-    response = Response(_WRITERS[content_type](body), error.status)
-    text = content_type.startswith("text/")
-    response.headers["Content-Type"] = content_type + ("; charset=utf-8" if text else "")
+    if content_type == "text/html":
+        response = site.error(error)
+    else:
+        response = Response(_WRITERS[content_type](body), error.status)
+        text = content_type.startswith("text/")
+        response.headers["Content-Type"] = content_type + ("; charset=utf-8" if text else "")
     response.headers["Cache-Control"] = "no-store"
     response.vary.add("Accept")
     if isinstance(error, errors.Busy):
@@ -112,19 +123,11 @@ def _text(body: dict[str, object]) -> str:
     return "".join(f"{line}\n" for line in lines if line)
 
 
-def _html(body: dict[str, object]) -> str:
-    title, *lines = _text(body).splitlines()
-    paragraphs = Markup("").join(Markup("<p>{}</p>").format(line) for line in lines)
-    return Markup(
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>{}</title><h1>{}</h1>{}</html>'
-    ).format(title, title, paragraphs)
-
-
 # The first is the default: whichever the client likes as well as any other.
 _WRITERS = {
     "application/problem+json": _json,
     "application/json": _json,
-    "text/html": _html,
+    "text/html": _text,
     "text/plain": _text,
 }
 

@@ -81,18 +81,20 @@ class Operation:
     @property
     def wants_html(self) -> bool:
         """Whether a page is the best answer to this client."""
-        return self.format is None and formats.prefers_html(self.accept)
+        if self.format is None:
+            return formats.prefers_html(self.accept)
+        return self.format == "html"
+
+    @property
+    def dataset(self) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
+        """The default and the named graphs asked for; None twice for the graph as it is."""
+        has_dataset = bool(self.default_graphs or self.named_graphs)
+        return (self.default_graphs, self.named_graphs) if has_dataset else (None, None)
 
     def question(self, text: str, kinds: Iterable[formats.Format] = formats.FORMATS) -> Question:
         """Return what to ask the engine; raises NotAcceptable when no format will do."""
         offers = _offers(self.accept, self.format, tuple(kinds))
-        has_dataset = bool(self.default_graphs or self.named_graphs)
-        return Question(
-            text,
-            offers,
-            self.default_graphs if has_dataset else None,
-            self.named_graphs if has_dataset else None,
-        )
+        return Question(text, offers, *self.dataset)
 
 
 def _read() -> tuple[Parameters, str | None]:
