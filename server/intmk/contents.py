@@ -6,16 +6,18 @@ Every function takes how to ask, and the view whose labels it sets to those the 
 from collections.abc import Iterable
 from typing import Any
 
-from intmk import description, registers, vocab
+from intmk import description, registers, vocab, wording
 from intmk.rendering import View, cited
 from intmk.statements import Ask, labels
 
 Values = dict[str, Any]
 
 
-def home(ask: Ask, _view: View) -> Values:
-    """Return the counts and the kinds of things."""
-    return {"counts": registers.counts(ask), "kinds": registers.kinds(ask), "base": vocab.BASE}
+def home(ask: Ask, view: View) -> Values:
+    """Return the counts, and the kinds of things by name."""
+    kinds = [(view.kind(kind), kind, count) for kind, count in registers.kinds(ask)]
+    kinds.sort(key=lambda one: wording.collation(one[0]))
+    return {"counts": registers.counts(ask), "kinds": kinds, "base": vocab.BASE}
 
 
 def kind(name: str, page: int, ask: Ask, view: View) -> Values:
@@ -25,7 +27,7 @@ def kind(name: str, page: int, ask: Ask, view: View) -> Values:
     view.labels = labels(mentioned, ask, view.language)
     has_dates = any("earliest" in row for row in rows)
     if not has_dates:
-        rows.sort(key=lambda row: view.name(row["thing"].value).value.lower())
+        rows.sort(key=lambda row: wording.collation(view.name(row["thing"].value).value))
     pages = -(-total // registers.LIST_ROWS)
     return {
         "kind": name, "rows": rows, "total": total, "page": page, "pages": pages,

@@ -72,10 +72,11 @@ def unknown(iri: str) -> NotFound:
 
 
 def mentioned(several: list[Statement]) -> set[str]:
-    """Return the IRIs that occur in statements or as their sources."""
+    """Return the IRIs that occur in statements, and those of their passages and sources."""
     terms = {term for one in several for term in (one.subject, one.predicate, one.object)}
-    sources = {each.source for one in several for each in one.passages}
-    return {term.value for term in terms if isinstance(term, NamedNode)} | sources
+    passages = {each for one in several for each in one.passages}
+    places = {iri for each in passages for iri in (each.iri, each.source)}
+    return {term.value for term in terms if isinstance(term, NamedNode)} | places
 
 
 def _outgoing(thing: NamedNode) -> str:

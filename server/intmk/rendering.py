@@ -29,6 +29,7 @@ TEMPLATES.globals["vocab"] = {
     "skos": "http://www.w3.org/2004/02/skos/core#",
 }
 _THING = vocab.BASE + "id/"
+_DERIVATION = _THING + "derivation/"
 _PLAIN = {vocab.XSD + "string", vocab.RDF + "langString"}
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
 _MONTH_DAY = re.compile(r"--(\d\d)-(\d\d)")
@@ -111,17 +112,25 @@ class View:
         """Return what to call a thing: its label, else the short form of its IRI."""
         if iri in self.labels:
             return self.labels[iri]
-        curie = self.curie(iri)
+        words = self._words(iri)
+        return Literal(words, language=self.language) if words else Literal(self.curie(iri))
+
+    def _words(self, iri: str) -> str:
+        """Return what to call a thing that has no label by nature, or nothing."""
         if lines := _LINES.fullmatch(iri):
-            first, last = int(lines[2]) + 1, int(lines[3])
-            return Literal(f"{lines[1]}, {self.lines(first, last)}", language=self.language)
-        borrowed = wording.BORROWED[self.language].get(curie)
-        return Literal(borrowed, language=self.language) if borrowed else Literal(curie)
+            return f"{lines[1]}, {self.lines(int(lines[2]) + 1, int(lines[3]))}"
+        if iri.startswith(_DERIVATION):
+            return self.say("derivation_of", iri.removeprefix(_DERIVATION))
+        return wording.BORROWED[self.language].get(self.curie(iri), "")
 
     def curie(self, iri: str) -> str:
         """Return the short form of an IRI, or the IRI when no prefix fits."""
+        return vocab.shrink(iri, self.site.prefixes).strip("<>")
+
+    def written(self, iri: str) -> str:
+        """Return an IRI as short as a query here may write it: the base of queries is ours."""
         short = vocab.shrink(iri, self.site.prefixes)
-        return short.strip("<>")
+        return short.replace(f"<{vocab.BASE}", "<") if iri != vocab.BASE else short
 
     def lines(self, first: int, last: int) -> str:
         """Return a run of lines in words."""
@@ -170,7 +179,7 @@ class View:
         if term is None:
             return Markup("")
         if isinstance(term, NamedNode):
-            return self.link(term.value, self.curie(term.value))
+            return self.link(term.value, self.written(term.value))
         if isinstance(term, BlankNode):
             return Markup("<code>{}</code>").format(str(term))
         kind = f"@{term.language}" if term.language else self._datatype(term)
@@ -187,9 +196,11 @@ class View:
         if passage.first:
             return self.lines(passage.first, passage.last)
         if passage.kind == vocab.DERIVATION.value:
-            return self.say("derivation")
-        is_page = passage.kind == vocab.PAGE_PASSAGE.value
-        return self.say("whole_page" if is_page else "declaration")
+            slug, source = (iri.rpartition("/")[2] for iri in (passage.iri, passage.source))
+            return self.say("derivation_of", slug.removeprefix(f"{source}-"))
+        if passage.kind == vocab.PAGE_PASSAGE.value:
+            return self.say("whole_page")
+        return self.name(passage.iri).value
 
     def grouped(self, several: Iterable[Statement]) -> list[tuple[str, list[Statement]]]:
         """Return statements by property (IRI), in the order in which they are read."""
@@ -201,14 +212,13 @@ class View:
     def _rank(self, predicate: str) -> tuple[int, str]:
         curie = self.curie(predicate)
         first = _ORDER.index(curie) if curie in _ORDER else len(_ORDER)
-        return first, self.name(predicate).value.lower()
+        return first, wording.collation(self.name(predicate).value)
 
 
 def cited(several: Iterable[Statement]) -> dict[Passage, int]:
-    """Return the passages of statements, numbered from 1 in the order of their sources' lines."""
-    return {
-        passage: number
-        for number, passage in enumerate(
-            sorted({passage for one in several for passage in one.passages}), 1
-        )
-    }
+    """Return the passages of statements, numbered from 1 in the order of their sources' lines,
+    what has no line last.
+    """
+    found = {passage for one in several for passage in one.passages}
+    ordered = sorted(found, key=lambda one: (one.source, not one.first, one))
+    return {passage: number for number, passage in enumerate(ordered, 1)}

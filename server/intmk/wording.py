@@ -1,5 +1,6 @@
 """The words of the pages in German and English, and names for terms that others declare."""
 
+import unicodedata
 from collections.abc import Mapping
 
 LANGUAGES = ("de", "en")
@@ -10,8 +11,9 @@ _WORDS = (
     ("skip", "Zum Inhalt springen", "Skip to content"),
     ("navigation", "Hauptnavigation", "Main navigation"),
     ("home", "Start", "Home"),
+    ("sparql", "Abfrage in SPARQL", "Query in SPARQL"),
     ("query", "Abfrage", "Query"),
-    ("queries", "Fragen", "Queries"),
+    ("queries", "Fragen", "Questions"),
     ("ontology", "Ontologie", "Ontology"),
     ("themes", "Themen", "Themes"),
     ("sources", "Quellen", "Sources"),
@@ -19,7 +21,7 @@ _WORDS = (
     ("version", "Version", "Version"),
     ("facts", "Aussagen", "Statements"),
     ("incoming", "Verweise hierauf", "Incoming"),
-    ("incoming_of", "{} von", "{} of"),
+    ("incoming_of", "← {}", "← {}"),
     ("references", "Belege", "References"),
     ("supports", "Gestützte Aussagen", "Statements supported"),
     ("disputed", "strittig", "disputed"),
@@ -28,8 +30,7 @@ _WORDS = (
     ("line", "Zeile {}", "line {}"),
     ("lines", "Zeilen {} bis {}", "lines {} to {}"),
     ("whole_page", "ganze Seite", "whole page"),
-    ("derivation", "Ableitung", "derivation"),
-    ("declaration", "Verzeichnis", "register"),
+    ("derivation_of", "Ableitung „{}“", "derivation “{}”"),
     ("page_of", "Seite {} von {}", "Page {} of {}"),
     ("previous", "Vorige Seite", "Previous page"),
     ("next", "Nächste Seite", "Next page"),
@@ -255,6 +256,12 @@ WORDS = _by_language(_WORDS)
 KINDS = _by_language(_KINDS)
 TOPICS = _by_language(_TOPICS)
 BORROWED = _by_language(_BORROWED)
+
+
+def collation(text: str) -> str:
+    """Return what to sort a name by: Ämter stands beside Amtszeiten (DIN 5007-1)."""
+    apart = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(letter for letter in apart if not unicodedata.combining(letter))
 
 
 def count(number: int, language: str) -> str:
