@@ -135,6 +135,7 @@ def test_a_front_process_that_dies_is_replaced(store: Path) -> None:
         await_end({fronts[0]})
         while len([pid for pid in descendants(process.pid) if _is_front(pid)]) < len(fronts):
             assert process.poll() is None
+        _await(settings, process)
         assert _ask(settings, "ASK {}").status_code == 200
 
 

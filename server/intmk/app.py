@@ -164,7 +164,7 @@ def _check_address(settings: Settings) -> None:
         socket.create_server((settings.host, settings.port), family=family).close()
     except OSError as error:
         raise errors.Unavailable(
-            f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}.",
+            f"Cannot listen on {settings.host}:{settings.port}: {os.strerror(error.errno or 0)}.",
             hint="Choose another port with --port.",
         ) from error
 
