@@ -165,12 +165,18 @@ def write(quads: list[Quad], form: RdfFormat, prefixes: Mapping[str, str]) -> by
 
     A format without graphs gets those of the default graph.
     """
-    ordered = sorted(quads, key=str)
+    ordered = sorted(set(quads), key=_place)
     used = {name: space for name, space in prefixes.items() if _uses(ordered, space)}
     if form in _DATASETS:
         return serialize(ordered, format=form, prefixes=used) or b""
     plain = [quad.triple for quad in ordered if quad.graph_name == DefaultGraph()]
     return serialize(plain, format=form, prefixes=used) or b""
+
+
+def _place(quad: Quad) -> tuple[bool, str, str]:
+    """Return what to sort a quad by: the default graph comes first."""
+    graph_name = quad.graph_name
+    return graph_name != DefaultGraph(), str(graph_name), str(quad.triple)
 
 
 def _uses(quads: list[Quad], space: str) -> bool:

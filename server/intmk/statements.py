@@ -129,16 +129,28 @@ def statements(found: Iterable[Row], **known: Term) -> list[Statement]:
 
 
 def labels(iris: Iterable[str], ask: Ask, language: str) -> dict[str, Literal]:
-    """Return the best label of each thing that has one: in the language, in German, or any."""
-    things = " ".join(sorted(node(iri) for iri in set(iris)))
-    naming = " ".join(node(iri) for iri in _NAMING)
-    found: dict[str, list[tuple[int, int, str, Literal]]] = {}
-    for row in ask(
-        f"SELECT ?thing ?by ?label WHERE {{ VALUES ?thing {{ {things} }} "
-        f"VALUES ?by {{ {naming} }} ?thing ?by ?label }}"
-    ):
+    """Return the best label of each thing that has one: in the language, in German, or any.
+
+    What only a disputed passage names is called by that name.
+    """
+    wanted, found = set(iris), dict[str, Literal]()
+    for pattern in ("?thing ?by ?label", "GRAPH ?passage { ?thing ?by ?label }"):
+        missing = " ".join(sorted(node(iri) for iri in wanted - found.keys()))
+        if missing:
+            values = f"VALUES ?thing {{ {missing} }} VALUES ?by {{ {_BY} }}"
+            query = f"SELECT ?thing ?by ?label WHERE {{ {values} {pattern} }}"
+            found |= _best(ask(query), language)
+    return found
+
+
+_BY = " ".join(node(iri) for iri in _NAMING)
+
+
+def _best(several: Iterable[Row], language: str) -> dict[str, Literal]:
+    groups: dict[str, list[tuple[int, int, str, Literal]]] = {}
+    for row in several:
         label = row["label"]
         order = {language: 0, "de": 1}.get(label.language or "", 2)
         key = (order, _NAMING.index(row["by"].value), label.value, label)
-        found.setdefault(row["thing"].value, []).append(key)
-    return {iri: min(group, key=lambda one: one[:3])[-1] for iri, group in found.items()}
+        groups.setdefault(row["thing"].value, []).append(key)
+    return {iri: min(group, key=lambda one: one[:3])[-1] for iri, group in groups.items()}
