@@ -76,7 +76,8 @@ def _wordings(several: Iterable[registers.Theme]) -> Iterable[Any]:
 def shapes(ask: Ask, _view: View) -> Values:
     """Return the shapes, and which of their properties are shown."""
     rows = [
-        ("target", (vocab.SH + "targetClass", vocab.SH + "path")),
+        ("target", (vocab.SH + "targetClass",)),
+        ("property", (vocab.SH + "path",)),
         ("severity", (vocab.SH + "severity",)),
     ]
     return {"shapes": registers.shapes(ask), "rows": rows}

@@ -31,7 +31,7 @@ class Block:
 
     def all(self, *predicates: str) -> list[Term]:
         """Return the values of these properties (IRIs), sorted."""
-        return sorted((one for name in predicates for one in self._values.get(name, ())), key=str)
+        return sorted({one for name in predicates for one in self._values.get(name, ())}, key=str)
 
     def iris(self) -> set[str]:
         """Return the IRIs among properties and values."""
@@ -135,9 +135,17 @@ def _is_under(block: Block, above: str | None) -> bool:
 
 
 def shapes(ask: Ask) -> list[Block]:
-    """Return the named shapes that have something to say: those with a message."""
-    every = blocks(vocab.SHAPES_GRAPH.value, ask)
-    return [one for one in every if one.all(vocab.SH + "message") and one.iri.startswith("http")]
+    """Return the named shapes that have a message; a property's shape has its node's targets."""
+    every = {block.iri: block for block in blocks(vocab.SHAPES_GRAPH.value, ask)}
+    for block in every.values():
+        parts = [one for one in block.all(vocab.SH + "property") if one.value in every]
+        for part in parts:
+            for target in block.all(_TARGET):
+                every[part.value].add(_TARGET, target)
+    return [one for one in every.values() if one.all(vocab.SH + "message")]
+
+
+_TARGET = vocab.SH + "targetClass"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from pyoxigraph import BlankNode, Literal, NamedNode
 
-from intmk import vocab, wording
+from intmk import dates, vocab, wording
 from intmk.statements import Passage, Statement, Term
 
 TEMPLATES = Environment(
@@ -165,14 +165,19 @@ class View:
 
     def _typed(self, literal: Literal) -> Markup:
         value, datatype = literal.value, literal.datatype.value
+        if datatype == vocab.EDTF.value:
+            return self._edtf(value)
         if date := _DATE.fullmatch(value):
-            words = wording.day(int(date[1]), int(date[2]), int(date[3]), self.language)
+            words = dates.day(int(date[1]), int(date[2]), int(date[3]), self.language)
             return Markup('<time datetime="{}">{}</time>').format(value, words)
         if date := _MONTH_DAY.fullmatch(value):
-            return Markup.escape(wording.day(0, int(date[1]), int(date[2]), self.language))
-        if datatype == vocab.EDTF.value:
-            return Markup('<code>{}</code> <span class="note">EDTF</span>').format(value)
+            return Markup.escape(dates.day(0, int(date[1]), int(date[2]), self.language))
         return Markup.escape(value)
+
+    def _edtf(self, value: str) -> Markup:
+        code = Markup('<code title="EDTF">{}</code>').format(value)
+        said = dates.words(value, self.language)
+        return Markup('{} <span class="note">{}</span>').format(said, code) if said else code
 
     def exact(self, term: Term | None) -> Markup:
         """Return a value as a query sees it: nothing is left out and nothing is prettified."""

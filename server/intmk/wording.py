@@ -238,11 +238,6 @@ _BORROWED = (
     ("skos:topConceptOf", "oberstes Thema von", "top concept of"),
 )
 
-_MONTHS = {
-    "de": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
-    "en": "January February March April May June July August September October November December",
-}
-
 
 def _by_language(rows: tuple[tuple[str, str, str], ...]) -> Mapping[str, Mapping[str, str]]:
     return {
@@ -267,10 +262,3 @@ def collation(text: str) -> str:
 def count(number: int, language: str) -> str:
     """Return a whole number with its thousands apart: 12.345 or 12,345."""
     return f"{number:,}".replace(",", "." if language == "de" else ",")
-
-
-def day(year: int, month: int, number: int, language: str) -> str:
-    """Return a day in words: 26. April 2023 or 26 April 2023; without a year when that is 0."""
-    dot = "." if language == "de" else ""
-    name = _MONTHS[language].split()[month - 1]
-    return f"{number}{dot} {name}" + (f" {year}" if year else "")
