@@ -8,15 +8,19 @@ report graph becomes plain results. Nothing is fetched: ``owl:imports`` stays of
 import logging
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 from typing import Literal as OneOf
 
-import pyshacl
 from pyoxigraph import BlankNode, Literal, NamedNode, Quad, Store
-from pyshacl.errors import ReportableRuntimeError
-from pyshacl.graph_abstraction import OxigraphDataGraph
+from pyshacl.errors import ReportableRuntimeError, ValidationFailure
+from pyshacl.graph_abstraction import DataGraph, OxigraphDataGraph
+from pyshacl.pytypes import SHACLExecutor
+from pyshacl.shape import Shape
+from pyshacl.shapes_graph import ShapesGraph
+from pyshacl.validator import Validator
 from rdflib import Graph, URIRef
 from rdflib import Literal as RdfLiteral
 from rdflib.namespace import RDF, SH
@@ -30,8 +34,10 @@ UPSTREAM_HAS_BOOL = "__bool__" in vars(OxigraphDataGraph)
 OxigraphDataGraph.__bool__ = lambda self: True  # type: ignore[attr-defined]
 
 Term = NamedNode | BlankNode | Literal
+Focus = Mapping[str, Collection[str]]
 Severity = OneOf["error", "warning", "info"]
 
+_LOGGER = logging.getLogger("pyshacl")
 _SEVERITIES: dict[Node | None, Severity] = {SH.Warning: "warning", SH.Info: "info"}
 
 
@@ -52,32 +58,61 @@ class Result:
     messages: dict[str, str]
 
 
-def results(data: Iterable[Quad], shapes: Iterable[str]) -> Iterator[Result]:
+class Shapes:
+    """Shapes, read once, that judge any number of graphs; ``graph`` holds their triples."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        """Read shapes in Turtle. Raises CannotCheck when they cannot be used."""
+        self.graph = Graph(bind_namespaces="none")
+        for text in texts:
+            self.graph.parse(data=text, format="turtle")
+        try:
+            self._known = ShapesGraph(self.graph, False, _LOGGER)
+            self._targeted = [shape for shape in self._known.shapes if any(shape.target())]
+        except ReportableRuntimeError as error:
+            raise CannotCheck(f"the shapes cannot be used: {error}") from error
+
+    @property
+    def targeted(self) -> list[URIRef]:
+        """The shapes that have targets of their own (SHACL section 2.1.3)."""
+        return [shape.node for shape in self._targeted]
+
+    def results(self, store: Store, focus: Focus | None = None) -> list[Result]:
+        """Judge the default graph of ``store``; named graphs are not looked at.
+
+        With ``focus``, IRIs by the IRI of a targeted shape, only these nodes are judged by it, and
+        they must be targets of it. Raises CannotCheck when a shape cannot be used.
+        """
+        graph = DataGraph.from_oxigraph_store(store)
+        executor = SHACLExecutor()
+        found: list[Any] = []
+        with _quiet():
+            for shape in self._targeted:
+                nodes = None if focus is None else focus.get(str(shape.node), ())
+                if nodes is None or nodes:
+                    found += _judge(shape, executor, graph, nodes)
+            report, _ = Validator.create_validation_report(self._known, not found, found)
+            return list(_read(report, self.graph))
+
+
+def _judge(
+    shape: Shape, executor: SHACLExecutor, graph: DataGraph, nodes: Iterable[str] | None
+) -> list[Any]:
+    focus = None if nodes is None else [URIRef(node) for node in sorted(nodes)]
+    try:
+        return list(shape.validate(executor, graph, focus=focus)[1])
+    except (ReportableRuntimeError, ValidationFailure) as error:
+        raise CannotCheck(f"the shapes cannot be used: {error}") from error
+
+
+def results(data: Iterable[Quad], shapes: Iterable[str]) -> list[Result]:
     """Validate the triples of ``data`` against ``shapes``, texts in Turtle.
 
     Raises CannotCheck when the shapes themselves cannot be used.
     """
-    graph = Graph(bind_namespaces="none")
-    for text in shapes:
-        graph.parse(data=text, format="turtle")
-    with _quiet():
-        yield from _read(_run(_store(data), graph), graph)
-
-
-def _store(data: Iterable[Quad]) -> Store:
     store = Store()
     store.bulk_extend(Quad(quad.subject, quad.predicate, quad.object) for quad in data)
-    return store
-
-
-def _run(store: Store, shapes: Graph) -> Graph:
-    try:
-        _, report, text = pyshacl.validate(store, shacl_graph=shapes, inplace=True)  # type: ignore[arg-type]
-    except ReportableRuntimeError as error:
-        raise CannotCheck(f"the shapes cannot be used: {error}") from error
-    if not isinstance(report, Graph):
-        raise CannotCheck(f"the shapes cannot be used: {text}")
-    return report
+    return Shapes(shapes).results(store)
 
 
 @contextmanager
