@@ -86,12 +86,12 @@ def installed(names: Sequence[str]) -> Iterator[Peer]:
     """Yield the peers that are there or could be installed; tell which are left out."""
     for name in names:
         peer = PEERS[name]()
-        say(f"installing {peer.version()}")
+        say(f"installing {name}")
         try:
             peer.install()
         except (OSError, subprocess.SubprocessError) as error:
-            reason = getattr(error, "stderr", b"") or str(error).encode()
-            say(f"{name} is left out: {reason.decode(errors='replace').strip()[-300:]}")
+            reason = getattr(error, "stderr", "") or str(error)
+            say(f"{name} is left out: {reason.strip()[-300:]}")
         else:
             yield peer
 
@@ -153,7 +153,7 @@ def started(stack: contextlib.ExitStack, peer: Peer, dump: Path, load: Load) -> 
     probe = loads.request(peer.path, load.query(0), load.kind.accept)
     try:
         return stack.enter_context(measure.serving(peer, dump, probe))
-    except (processes.NotStarted, subprocess.SubprocessError) as error:
+    except processes.NotStarted as error:
         say(f"left out: {error}")
         return None
 

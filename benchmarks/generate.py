@@ -31,60 +31,19 @@ EDTF = "http://id.loc.gov/datatypes/edtf/EDTF"
 REGISTER = f"<{BASE}source>"
 THEMES = f"<{BASE}themes>"
 
-_SYLLABLES = [
-    "bran",
-    "dor",
-    "fels",
-    "gar",
-    "hol",
-    "kess",
-    "lund",
-    "mar",
-    "nor",
-    "ötz",
-    "rad",
-    "sül",
-    "tann",
-    "uhl",
-    "wies",
-    "zell",
-]
-_GIVEN = [
-    "Ada",
-    "Bela",
-    "Cem",
-    "Dora",
-    "Esra",
-    "Finn",
-    "Gül",
-    "Hanno",
-    "Ida",
-    "Jörg",
-    "Käthe",
-    "Lior",
-    "Mina",
-    "Nuri",
-    "Olga",
-    "Pia",
-]
-_LANDS = [
-    "Baden-Württemberg",
-    "Bayern",
-    "Berlin",
-    "Brandenburg",
-    "Bremen",
-    "Hamburg",
-    "Hessen",
-    "Mecklenburg-Vorpommern",
-    "Niedersachsen",
-    "Nordrhein-Westfalen",
-    "Rheinland-Pfalz",
-    "Saarland",
-    "Sachsen",
-    "Sachsen-Anhalt",
-    "Schleswig-Holstein",
-    "Thüringen",
-]
+_SYLLABLES = (
+    *("bran", "dor", "fels", "gar", "hol", "kess", "lund", "mar", "nor", "ötz", "rad", "sül"),
+    *("tann", "uhl", "wies", "zell"),
+)
+_GIVEN = (
+    *("Ada", "Bela", "Cem", "Dora", "Esra", "Finn", "Gül", "Hanno", "Ida", "Jörg", "Käthe"),
+    *("Lior", "Mina", "Nuri", "Olga", "Pia"),
+)
+_LANDS = (
+    *("Baden-Württemberg", "Bayern", "Berlin", "Brandenburg", "Bremen", "Hamburg", "Hessen"),
+    *("Mecklenburg-Vorpommern", "Niedersachsen", "Nordrhein-Westfalen", "Rheinland-Pfalz"),
+    *("Saarland", "Sachsen", "Sachsen-Anhalt", "Schleswig-Holstein", "Thüringen"),
+)
 
 # One statement: subject, predicate and object as N-Quads write them.
 Fact = tuple[str, str, str]

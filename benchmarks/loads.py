@@ -1,8 +1,8 @@
 """The twelve kinds of query of this domain, and requests made of them, each unlike the others.
 
 A kind has a text with parameters and a query for their values, so that the same kinds serve the
-real graph and the generated ones. What makes every request unique, besides its parameters, is its
-LIMIT: far above the length of any answer, another one each time.
+real graph and the generated ones. What makes every request unique, besides its parameters, is a
+number in it that changes no answer: a LIMIT far above the length of any, another one each time.
 """
 
 import itertools
@@ -16,7 +16,7 @@ from pyoxigraph import Store
 
 SEED = 4
 _VALUES = 2000
-_FIRST_LIMIT = 1_000_000
+_FIRST_NUMBER = 1_000_000
 _PREFIXES = {
     "intmk": "https://w3id.org/intmk/ontology#",
     "rdfs": "http://www.w3.org/2000/01/rdf-schema#",
@@ -31,7 +31,10 @@ RESULTS, GRAPH = "application/sparql-results+json", "application/n-triples"
 
 
 class Kind(NamedTuple):
-    """One kind of query: ``$1`` and ``$2`` in ``text`` stand for what ``values`` selects."""
+    """One kind of query: ``$1`` and ``$2`` in ``text`` stand for what ``values`` selects.
+
+    ``$n`` is the number of the request, a LIMIT where the text has none.
+    """
 
     name: str
     values: str
@@ -48,7 +51,7 @@ KINDS = (
     Kind(
         "ask",
         "SELECT ?a ?b { ?a a intmk:Conference . ?b a intmk:Theme }",
-        "ASK { $1 intmk:theme $2 }",
+        "ASK { $1 intmk:theme $2 FILTER($n > 0) }",
     ),
     Kind(
         "label-search",
@@ -139,19 +142,24 @@ class Load:
         if not values:
             raise ValueError(f"The graph has nothing to ask for by {kind.name}.")
         random.Random(f"{SEED}{kind.name}").shuffle(values)
-        self._texts = [_with_prefixes(_fill(kind.text, row)) for row in values]
+        text = kind.text if "$n" in kind.text else f"{kind.text} LIMIT $n"
+        self._texts = [_with_prefixes(_fill(text, row)).split("$n") for row in values]
 
     def query(self, number: int) -> str:
         """Return the text of request ``number``."""
-        return f"{self._texts[number % len(self._texts)]} LIMIT {_FIRST_LIMIT + number}"
+        return str(_FIRST_NUMBER + number).join(self._texts[number % len(self._texts)])
 
     def requests(self, path: str, numbers: Iterator[int]) -> Iterator[bytes]:
         """Return HTTP requests, one for each number, ready to be sent to ``path``."""
-        heads = [f"GET {path}query={quote(text)}%20LIMIT%20".encode() for text in self._texts]
         tail = _tail(self.kind.accept)
-        count = len(heads)
+        parts = [
+            (f"GET {path}query={quote(before)}".encode(), quote(after).encode() + tail)
+            for before, after in self._texts
+        ]
+        count = len(parts)
         for number in numbers:
-            yield b"%b%d%b" % (heads[number % count], _FIRST_LIMIT + number, tail)
+            before, after = parts[number % count]
+            yield b"%b%d%b" % (before, _FIRST_NUMBER + number, after)
 
     def repeated(self, path: str) -> Iterator[bytes]:
         """Return the first request again and again."""

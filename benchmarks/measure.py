@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import json
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
@@ -21,6 +22,8 @@ from peers import INSTALLED, Peer, await_answer
 from pyoxigraph import QueryResultsFormat, RdfFormat, Store, parse
 
 _WARM_UP = 0.25
+_FAILED_SHARE = 0.01
+_FULL_PROCESSOR_US = 0.85e6
 _CHECKED = 3
 _CHEAP_S = 3.0
 # Longer than our deadline of 10 s, so that queries are ended and workers replaced meanwhile.
@@ -57,9 +60,21 @@ class Row:
     rate: float = 0.0
     p50_ms: float = 0.0
     p99_ms: float = 0.0
+    answers: int = 0
     answer_bytes: float = 0.0
     client_us: float = 0.0
+    failed: int = 0
     failures: str = ""
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nearly every request was answered with 200."""
+        return self.failed <= self.answers * _FAILED_SHARE and self.answers > 0
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether the load generator had no processor time left, so that this rate is its own."""
+        return self.client_us * self.rate > _FULL_PROCESSOR_US
 
 
 @contextlib.contextmanager
@@ -67,20 +82,26 @@ def serving(peer: Peer, dump: Path, probe: bytes) -> Iterator[Server]:
     """Load and start a server, in a folder that goes with it; ``probe`` is its first query."""
     with tempfile.TemporaryDirectory(prefix=f"{peer.name}-", dir=INSTALLED) as name:
         folder = Path(name)
-        began = time.perf_counter()
-        peer.load(dump, folder)
-        loaded = time.perf_counter()
-        port = processes.free_port()
-        command = peer.command(dump, folder, port)
-        with processes.running(command, folder, peer.environment(folder, port)) as pid:
-            try:
-                start(peer, dump, port, pid, probe)
-            except (processes.NotStarted, OSError) as error:
+        try:
+            with _served(peer, dump, folder, probe) as server:
+                yield server
+        except (processes.NotStarted, subprocess.SubprocessError) as error:
+            if (folder / "log").is_file():
                 shutil.copyfile(folder / "log", INSTALLED / f"{peer.name}.log")
-                raise processes.NotStarted(f"{peer.name} did not start: {error}") from error
-            start_s = time.perf_counter() - loaded
-            memory_mb = processes.memory_mb(pid)
-            yield Server(peer, port, pid, loaded - began, start_s, memory_mb)
+            raise processes.NotStarted(f"{peer.name}: {error}") from error
+
+
+@contextlib.contextmanager
+def _served(peer: Peer, dump: Path, folder: Path, probe: bytes) -> Iterator[Server]:
+    began = time.perf_counter()
+    peer.load(dump, folder)
+    loaded = time.perf_counter()
+    port = processes.free_port()
+    command = peer.command(dump, folder, port)
+    with processes.running(command, folder, peer.environment(folder, port)) as pid:
+        start(peer, dump, port, pid, probe)
+        start_s = time.perf_counter() - loaded
+        yield Server(peer, port, pid, loaded - began, start_s, processes.memory_mb(pid))
 
 
 def start(peer: Peer, dump: Path, port: int, pid: int, probe: bytes) -> None:
@@ -129,8 +150,10 @@ def row(part: str, kind: str, clients: int, peer: str, cell: Cell) -> Row:
         cell.rate,
         cell.latency_ms(0.5),
         cell.latency_ms(0.99),
+        count,
         cell.bytes / count if count else 0.0,
         cell.client_us,
+        cell.failures.total(),
         failures,
     )
 

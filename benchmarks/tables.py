@@ -49,23 +49,37 @@ def names(rows: Iterable[Row]) -> list[str]:
     return list(dict.fromkeys(row.peer for row in rows))
 
 
-def rates(rows: Sequence[Row], peer: str, kind: str) -> list[float]:
-    """Return a peer's rates for one kind, round by round."""
-    return [row.rate for row in rows if row.peer == peer and row.kind == kind]
+def cells(rows: Sequence[Row], peer: str, kind: str) -> list[Row]:
+    """Return a peer's rows for one kind, round by round."""
+    return [row for row in rows if (row.peer, row.kind) == (peer, kind)]
 
 
-def ratio(rows: Sequence[Row], kind: str, peer: str) -> float:
-    """Return the median over the rounds of our rate divided by a peer's."""
-    pairs = zip(rates(rows, OURS, kind), rates(rows, peer, kind), strict=True)
-    return median(ours / theirs if theirs else float("inf") for ours, theirs in pairs)
+def ratio(rows: Sequence[Row], kind: str, peer: str) -> float | None:
+    """Return the median over the rounds of our rate divided by a peer's.
+
+    None when the peer did not answer; 0 when we did not.
+    """
+    pairs = list(zip(cells(rows, OURS, kind), cells(rows, peer, kind), strict=False))
+    if not pairs or not all(theirs.is_sound for _, theirs in pairs):
+        return None
+    return median(ours.rate / theirs.rate if ours.is_sound else 0.0 for ours, theirs in pairs)
 
 
 def mean_ratio(rows: Sequence[Row], peer: str) -> float | None:
-    """Return the geometric mean of the ratios over the kinds; None when one side is missing."""
-    kinds = dict.fromkeys(row.kind for row in rows)
-    found = [ratio(rows, kind, peer) for kind in kinds if rates(rows, peer, kind)]
-    is_sound = found and rates(rows, OURS, next(iter(kinds))) and min(found) > 0
-    return geometric_mean(found) if is_sound else None
+    """Return the geometric mean of the ratios over the kinds that the peer answers.
+
+    0 when there is one that we do not answer, None when there is nothing to compare.
+    """
+    found = [ratio(rows, kind, peer) for kind in kinds(rows)]
+    ratios = [one for one in found if one is not None]
+    if not ratios:
+        return None
+    return geometric_mean(ratios) if min(ratios) > 0 else 0.0
+
+
+def kinds(rows: Iterable[Row]) -> list[str]:
+    """Return the kinds of some rows, in the order of their first appearance."""
+    return list(dict.fromkeys(row.kind for row in rows))
 
 
 def of_size(size: str, rows: Sequence[Row]) -> str:
@@ -86,36 +100,42 @@ def of_size(size: str, rows: Sequence[Row]) -> str:
 def _throughput(rows: Sequence[Row]) -> str:
     peers = names(rows)
     others = [peer for peer in peers if peer != OURS] if OURS in peers else []
-    head = ["kind", *peers, *(f"ours / {peer}" for peer in others), "ours: p50, p99 ms"]
-    lines = []
-    for kind in dict.fromkeys(row.kind for row in rows):
-        cells = [
-            _cell([row for row in rows if (row.peer, row.kind) == (peer, kind)]) for peer in peers
+    head = ["kind", *peers, *(f"ours / {peer}" for peer in others), f"{peers[0]}: p50, p99 ms"]
+    lines = [
+        [
+            kind,
+            *(_rate(cells(rows, peer, kind)) for peer in peers),
+            *(_ratio(ratio(rows, kind, peer)) for peer in others),
+            _latency(cells(rows, peers[0], kind)),
         ]
-        ratios = [f"{ratio(rows, kind, peer):.2f}" for peer in others]
-        lines.append([kind, *cells, *ratios, _latency(rows, peers[0], kind)])
-    means = [f"**{mean_ratio(rows, peer) or float('nan'):.2f}**" for peer in others]
+        for kind in kinds(rows)
+    ]
+    means = [f"**{_ratio(mean_ratio(rows, peer))}**" for peer in others]
     lines.append(["geometric mean", *(_mean_rate(rows, peer) for peer in peers), *means, ""])
-    light = median(row.client_us for row in rows)
-    return (
-        table(head, lines) + f"\nThe load generator took {light:.0f} µs of a processor a request.\n"
+    cost_us = median(row.client_us for row in rows if row.answers)
+    return table(head, lines) + (
+        f"\nThe load generator took {cost_us:.0f} µs of one processor for a request (median). "
+        "A rate after ≥ is its ceiling rather than the server's.\n"
     )
 
 
-def _cell(rows: Sequence[Row]) -> str:
-    failures = " ".join(row.failures for row in rows if row.failures)
-    return f"{median(row.rate for row in rows):.0f}" + (
-        f" (failed: {failures})" if failures else ""
-    )
+def _rate(rows: Sequence[Row]) -> str:
+    text = f"{median(row.rate for row in rows):.0f}"
+    failures = [row.failures for row in rows if row.failures]
+    bounded = "≥ " if any(row.is_bounded for row in rows) else ""
+    return bounded + text + (f" (failed: {failures[0]})" if failures else "")
 
 
-def _latency(rows: Sequence[Row], peer: str, kind: str) -> str:
-    some = [row for row in rows if (row.peer, row.kind) == (peer, kind)]
-    return f"{median(row.p50_ms for row in some):.2f}, {median(row.p99_ms for row in some):.2f}"
+def _ratio(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _latency(rows: Sequence[Row]) -> str:
+    return f"{median(row.p50_ms for row in rows):.2f}, {median(row.p99_ms for row in rows):.2f}"
 
 
 def _mean_rate(rows: Sequence[Row], peer: str) -> str:
-    found = [median(rates(rows, peer, kind)) for kind in dict.fromkeys(row.kind for row in rows)]
+    found = [median(row.rate for row in cells(rows, peer, kind)) for kind in kinds(rows)]
     return f"{geometric_mean(found):.0f}" if min(found) > 0 else "-"
 
 
