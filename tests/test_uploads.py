@@ -107,6 +107,18 @@ def test_xml_a_hundred_thousand_levels_deep_is_refused_at_once() -> None:
     assert caught.value.column
 
 
+def test_json_a_hundred_thousand_levels_deep_is_refused_at_once() -> None:
+    """Brackets inside strings do not count."""
+    with pytest.raises(errors.SourceSyntaxError, match="1000 deep") as caught:
+        read('{"a:b":\n' * 100_000 + "1" + "}" * 100_000, RdfFormat.JSON_LD)
+    assert (caught.value.line, caught.value.column) == (1001, 1)
+    brackets = "[{" * 2000
+    text = f'{{"@id": "a", "http://e/p": "\\"{brackets}"}}'
+    assert [getattr(quad.object, "value", "") for quad in read(text, RdfFormat.JSON_LD)] == [
+        f'"{brackets}'
+    ]
+
+
 @pytest.mark.parametrize(
     "context", ['"http://127.0.0.1:9/c"', '{"@import": "http://127.0.0.1:9/c"}']
 )

@@ -6,6 +6,7 @@ look like keywords.
 
 import bisect
 import difflib
+import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
@@ -61,32 +62,42 @@ def tokens(text: str) -> Iterator[Token]:
 
 def refuse_service(text: str) -> None:
     """Raise NetworkForbidden, with its place, when a query asks another server (SERVICE)."""
-    if "service" not in text.lower():
+    hint = "Ask the other server directly and join the answers on your side."
+    _refuse_word(text, "SERVICE", "The query uses SERVICE.", hint)
+
+
+def refuse_load(text: str) -> None:
+    """Raise NetworkForbidden, with its place, when an update fetches a document (LOAD)."""
+    hint = "Fetch the document and send it to /graphs, or its triples with INSERT DATA."
+    _refuse_word(text, "LOAD", "The update uses LOAD.", hint)
+
+
+def _refuse_word(text: str, word: str, detail: str, hint: str) -> None:
+    if word.lower() not in text.lower():
         return
     for token in tokens(text):
-        if token.kind == "word" and token.text.upper() == "SERVICE":
+        if token.kind == "word" and token.text.upper() == word:
             line, column = position(text, token.start)
-            raise NetworkForbidden(
-                "The query uses SERVICE.",
-                hint="Ask the other server directly and join the answers on your side.",
-                line=line,
-                column=column,
-            )
+            raise NetworkForbidden(detail, hint=hint, line=line, column=column)
 
 
 def explain(
-    text: str, prefixes: Mapping[str, str], parse: Callable[[str], object], error: SyntaxError
+    text: str,
+    prefixes: Mapping[str, str],
+    parse: Callable[[str], object],
+    error: SyntaxError,
+    is_update: bool = False,
 ) -> GraphError:
     """Return what is wrong with a query that ``parse`` refused with ``error``, and where.
 
     ``parse`` takes a query text and raises SyntaxError as Oxigraph does. The answer is a
-    QuerySyntaxError, or an UpdateForbidden for an update.
+    QuerySyntaxError, or an UpdateForbidden for an update where only queries are taken.
     """
     if len(text) > _EXPLAINED_CHARACTERS:
         return _at(text, _reported(error, text), "The parser stopped here.")
     found = list(tokens(text))
     verb = next((one for one in found if one.kind == "word" and not _is_prologue(one)), None)
-    if verb and verb.text.upper() in _UPDATE_VERBS:
+    if verb and verb.text.upper() in _UPDATE_VERBS and not is_update:
         return UpdateForbidden(f"The query begins with {verb.text.upper()}.", hint=_READ_ONLY)
     wrong, refusal = _first_wrong(found, parse, error)
     phrase = _PHRASE.search(str(refusal))
@@ -95,9 +106,16 @@ def explain(
         return _at(text, broken.start, _BROKEN[broken.text[0]])
     if wrong is None:
         return _at_end(text, verb, phrase)
-    if wrong.kind == "pname" and phrase and phrase[0] == "Prefix not found":
+    if wrong.kind == "pname" and not _is_declared(wrong, found, prefixes):
         return _unknown_prefix(text, wrong, prefixes)
     return _at(text, wrong.start, f"{wrong.text[:40]!r} cannot stand here.")
+
+
+def _is_declared(name: Token, found: list[Token], prefixes: Mapping[str, str]) -> bool:
+    prefix = name.text.partition(":")[0]
+    pairs = itertools.pairwise(found)
+    own = {b.text.rstrip(":") for a, b in pairs if a.text.upper() == "PREFIX"}
+    return prefix in own or prefix in prefixes
 
 
 def _is_prologue(token: Token) -> bool:
