@@ -4,14 +4,15 @@ import json
 import os
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from intmk import errors
-from intmk.engine import Answer, Engine, Question, Workers
+from intmk import errors, wire
+from intmk.engine import Answer, Asker, Engine, Question, Workers, asker
 from server_fixtures import A, B, await_end, descendants, make_settings, publish, running
 
 ALL = (
@@ -243,7 +244,8 @@ def test_a_worker_killed_from_outside_is_replaced(store: Path, memory_store_mb: 
 def _busy_worker(engine: Engine) -> int:
     """Return the worker that burns processor time, by asking the kernel until there is one."""
     while True:
-        for pid in engine.status()["workers"]:
+        status = engine.status()
+        for pid in status["workers"] + status["slow"]:
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
             if fields[0] == "R" and int(fields[11]) > 5:
                 return int(pid)
@@ -251,7 +253,13 @@ def _busy_worker(engine: Engine) -> int:
 
 def test_a_full_queue_says_so_at_once(store: Path) -> None:
     """With one worker busy and one place in the queue, the next question is turned away."""
-    limits = {"query_workers": 1, "queue_length": 0, "queue_wait_s": 0.5, "query_timeout_s": 60}
+    limits = {
+        "query_workers": 1,
+        "queue_length": 0,
+        "queue_wait_s": 0.5,
+        "query_timeout_s": 60,
+        "slow_after_s": 60,
+    }
     with ThreadPoolExecutor() as pool, running(store, **limits) as (engine, _):
         pool.submit(ask, engine, ENDLESS)
         _busy_worker(engine)
@@ -329,3 +337,88 @@ def test_without_a_built_graph_the_workers_do_not_start(
 def test_the_sockets_are_in_a_private_folder(memory: Engine) -> None:
     """Other users of the machine cannot talk to the workers."""
     assert memory.directory.stat().st_mode & 0o777 == 0o700
+
+
+def _address(number: int) -> bytes:
+    return bytes([number]) * 16
+
+
+def _ask_as(engine: Engine, address: int, question: int, text: str = ENDLESS) -> Answer:
+    """Ask in the name of an address; meant to run in a thread of its own."""
+    asker.set(Asker(bytes([question]) * 16, _address(address)))
+    return ask(engine, text)
+
+
+def _in_slow_lane(engine: Engine, number: int) -> list[int]:
+    """Return the workers of the slow lane once there are so many."""
+    while True:
+        slow: list[int] = engine.status()["slow"]
+        if len(slow) == number:
+            return slow
+
+
+def test_long_questions_make_way_for_short_ones(store: Path) -> None:
+    """With as many endless questions as workers, others are still answered at once."""
+    with ThreadPoolExecutor() as pool, running(store, query_timeout_s=60) as (engine, _):
+        endless = [pool.submit(_ask_as, engine, n, n) for n in range(1, 4)]
+        slow = _in_slow_lane(engine, 3)
+        assert json.loads(ask(engine, "ASK {}").read())["boolean"] is True
+        assert len(engine.status()["workers"]) == 2
+        assert {os.getpriority(os.PRIO_PROCESS, pid) for pid in slow} == {
+            os.getpriority(os.PRIO_PROCESS, 0) + 10
+        }
+        for number in range(1, 4):
+            assert engine.cancel(bytes([number]) * 16)
+        assert all(isinstance(one.exception(), errors.QueryCancelled) for one in endless)
+    await_end(slow)
+
+
+def test_whoever_holds_most_of_the_slow_lane_loses_the_latest(store: Path) -> None:
+    """One address may have all the places as long as nobody else wants one."""
+    limits = {"query_timeout_s": 60, "slow_workers": 2}
+    with ThreadPoolExecutor() as pool, running(store, **limits) as (engine, _):
+        first = pool.submit(_ask_as, engine, 1, 1)
+        _in_slow_lane(engine, 1)
+        second = pool.submit(_ask_as, engine, 1, 2)
+        _in_slow_lane(engine, 2)
+        other = pool.submit(_ask_as, engine, 2, 3)
+        assert isinstance(second.exception(), errors.TooManyQueries)
+        third = pool.submit(_ask_as, engine, 3, 4)
+        assert type(third.exception()) is errors.Busy
+        assert not first.done()
+        assert not other.done()
+        for number in (1, 3):
+            engine.cancel(bytes([number]) * 16)
+
+
+def test_a_question_that_is_not_asked_cannot_be_cancelled(memory: Engine) -> None:
+    """Nobody is stopped in its place."""
+    assert memory.cancel(bytes(16)) is False
+
+
+def test_a_worker_ends_when_its_client_has_left(store: Path) -> None:
+    """The kernel ends it: no processor time is spent on what nobody reads."""
+    has_left = threading.Event()
+    with ThreadPoolExecutor() as pool, running(store, query_timeout_s=60) as (engine, _):
+
+        def leave() -> Answer:
+            asker.set(Asker(bytes(16), has_left=has_left.is_set))
+            return ask(engine, ENDLESS)
+
+        left = pool.submit(leave)
+        worker = _busy_worker(engine)
+        has_left.set()
+        assert isinstance(left.exception(), errors.ClientLeft)
+        await_end([worker])
+        assert ask(engine, "ASK {}").read()
+
+
+def test_a_worker_ends_when_its_front_is_gone(store: Path) -> None:
+    """A connection that is dropped has the same effect, whatever ended the other side."""
+    with running(store, query_timeout_s=60) as (engine, _):
+        front = socket.socket(socket.AF_UNIX)
+        front.connect(str(engine.directory / "queries"))
+        front.sendall(wire.pack(Question(ENDLESS, ALL), bytes(16), bytes(16)))
+        worker = _busy_worker(engine)
+        front.close()
+        await_end([worker])

@@ -12,7 +12,7 @@ def test_a_flag_wins_over_the_environment_and_the_environment_over_the_default()
     """Explicit values come first, INTMK_ variables next, the table last."""
     environ = {"INTMK_PORT": "9000", "INTMK_HOST": "::1"}
     found = settings.read({"port": 9001, "host": None}, environ)
-    assert (found.port, found.host, found.queue_length) == (9001, "::1", 32)
+    assert (found.port, found.host, found.queue_length) == (9001, "::1", 128)
 
 
 def test_the_store_and_the_address_follow_from_other_settings() -> None:
@@ -36,6 +36,7 @@ def test_the_default_root_is_the_checkout() -> None:
         ("query_timeout_s", "inf"),
         ("gate", "maybe"),
         ("keep_versions", "1"),
+        ("trusted_proxies", "localhost"),
     ],
 )
 def test_a_value_that_cannot_be_read_names_setting_and_value(name: str, text: str) -> None:

@@ -1,6 +1,6 @@
 """Frames between front and worker: what goes in comes out, and a cut is noticed."""
 
-import socket
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -8,39 +8,44 @@ from hypothesis import strategies as st
 
 from intmk import errors, wire
 
+NAME, ADDRESS = b"n" * 16, b"a" * 16
 
-@given(st.lists(st.tuples(st.sampled_from([b"D", b"Z"]), st.binary(max_size=200)), max_size=5))
-def test_frames_arrive_as_they_were_sent(frames: list[tuple[bytes, bytes]]) -> None:
-    """Letter and body of each, in order, and then the end."""
-    near, far = socket.socketpair()
-    with near, far, far.makefile("rb") as stream:
-        for letter, body in frames:
-            wire.send(near, letter, body)
-        near.close()
-        assert [wire.receive(stream) for _ in frames] == frames
-        with pytest.raises(EOFError):
-            wire.receive(stream)
+
+def pieces(data: bytes, size: int) -> Iterator[bytes]:
+    """Yield the data in pieces, as a socket might, and then nothing for ever."""
+    for start in range(0, len(data), size):
+        yield data[start : start + size]
+    while True:
+        yield b""
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([b"D", b"Z"]), st.binary(max_size=200)), max_size=5),
+    st.integers(1, 50),
+)
+def test_frames_arrive_as_they_were_sent(frames: list[tuple[bytes, bytes]], size: int) -> None:
+    """Letter and body of each, in order, however they are cut, and then the end."""
+    sent = b"".join(wire.frame(letter, body) for letter, body in frames)
+    found = wire.frames(pieces(sent, size).__next__)
+    assert [next(found) for _ in frames] == frames
+    with pytest.raises(EOFError):
+        next(found)
 
 
 @pytest.mark.parametrize("cut", [1, 4, 5, 8])
 def test_a_frame_that_is_cut_is_no_frame(cut: int) -> None:
     """Neither half a head nor half a body is taken for a whole one."""
-    near, far = socket.socketpair()
-    with near, far, far.makefile("rb") as stream:
-        near.sendall(b"D\x00\x00\x00\x04abcd"[:cut])
-        near.close()
-        with pytest.raises(EOFError):
-            wire.receive(stream)
+    with pytest.raises(EOFError):
+        next(wire.frames(pieces(b"D\x00\x00\x00\x04abcd"[:cut], 3).__next__))
 
 
 @given(st.text(), st.none() | st.lists(st.text(), max_size=3).map(tuple))
 def test_a_question_is_read_as_it_was_asked(text: str, graphs: tuple[str, ...] | None) -> None:
-    """Lone surrogates aside, any text survives; no dataset and an empty one stay distinct."""
-    near, far = socket.socketpair()
+    """Any text survives; no dataset and an empty one stay distinct."""
     asked = wire.Question(text, (("csv", "text/csv"),), graphs, None)
-    with near, far, far.makefile("rb") as stream:
-        wire.send_json(near, b"Q", asked)
-        found = wire.question(wire.receive(stream)[1])
+    _, body = next(wire.frames(pieces(wire.pack(asked, NAME, ADDRESS), 1000).__next__))
+    found, name, address = wire.unpack(body)
+    assert (name, address) == (NAME, ADDRESS)
     assert (found.text, found.offers, found.named_graphs) == (text, asked.offers, None)
     assert graphs == (None if found.default_graphs is None else tuple(found.default_graphs))
 

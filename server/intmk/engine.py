@@ -7,20 +7,22 @@ thousand parentheses end the process that parses them.
 import contextlib
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from intmk import errors, evaluation, nursery, wire
+from intmk.board import Board
 from intmk.settings import Settings
 
 Question = wire.Question
@@ -28,6 +30,8 @@ Question = wire.Question
 _IN_MEMORY_BYTES = 2_000_000
 _CONTROL_TIMEOUT_S = 5.0
 _START_PAUSE_S = 0.2
+# A question that takes longer is looked after this often: is it being answered, and read?
+_PATIENCE_S = 0.1
 # How long after its deadline a worker that the kernel did not end is ended by us.
 _GRACE_S = 2.0
 
@@ -54,6 +58,19 @@ class Answer:
             return file.read()
 
 
+class Asker(NamedTuple):
+    """Who asks: digests of sixteen bytes of the Query-Id and the address, and whether the client
+    has gone meanwhile."""
+
+    question: bytes
+    address: bytes = bytes(16)
+    has_left: Callable[[], bool] = lambda: False
+
+
+# Whoever speaks to a client says here for whom all questions of this thread are asked.
+asker: ContextVar[Asker | None] = ContextVar("asker", default=None)
+
+
 class Engine:
     """Asks the workers of one nursery, found in its directory. Holds no connection open."""
 
@@ -61,14 +78,18 @@ class Engine:
         """Take the nursery's directory and the settings with which it was started."""
         self.directory = directory
         self._settings = settings
+        self._queries = str(directory / "queries")
 
     def ask(self, question: Question) -> Answer:
         """Return the answer to a question.
 
-        Raises Busy when no worker was free in time, Unavailable when there is none, and whatever
-        the worker found wrong with the query (see ``errors``).
+        Raises Busy when no worker was free in time, TooManyQueries when the asker's address has
+        too many, Unavailable when there is no worker, QueryCancelled, ClientLeft, and whatever the
+        worker found wrong with the query (see ``errors``).
         """
-        return _Conversation(self, self._settings, self._connect("queries")).answer(question)
+        by = asker.get() or Asker(os.urandom(16))
+        connection = _connect(self._queries)
+        return _Conversation(self, self._settings, connection, by).answer(question)
 
     def version(self) -> str:
         """Return the id of the current version; raises Unavailable when nothing is built."""
@@ -78,16 +99,31 @@ class Engine:
             raise errors.Unavailable("There is no built graph.", hint="Run: intmk build") from error
 
     def status(self) -> dict[str, Any]:
-        """Return ``version``, ids of the ``workers``, and whether the graph is ``in_memory``."""
+        """Return ``version``, ids of the ``workers`` and of the ``slow`` ones, and whether the
+        graph is ``in_memory``."""
         return self._control({})
 
-    def end(self, pid: int) -> int | None:
-        """End a worker, and return how it ended: 0, an exit code, or minus the signal."""
-        end: int | None = self._control({"end": pid})["end"]
-        return end
+    def cancel(self, question: bytes) -> bool:
+        """Stop a question that is being answered; returns whether there was one."""
+        found: bool = self._control({"cancel": question.hex()})["found"]
+        return found
+
+    def ended(self, question: bytes) -> str | None:
+        """End the worker that is at a question, and return why such a worker ended: one of
+        ``nursery.REASONS``, ``share``, ``crowd``, ``cancelled``, or None when that is not known."""
+        reason: str | None = self._control({"ended": question.hex()})["ended"]
+        return reason
+
+    def is_begun(self, question: bytes) -> bool:
+        """Tell whether a worker is at a question."""
+        return self._board.find(question) is not None
+
+    @cached_property
+    def _board(self) -> Board:
+        return Board(self.directory / "board")
 
     def _control(self, request: dict[str, object]) -> dict[str, Any]:
-        with self._connect("control") as connection:
+        with _connect(str(self.directory / "control")) as connection:
             try:
                 connection.settimeout(_CONTROL_TIMEOUT_S)
                 connection.sendall(json.dumps(request).encode())
@@ -96,68 +132,51 @@ class Engine:
                 raise _unavailable() from error
         return answer
 
-    def _connect(self, name: str) -> socket.socket:
-        connection = socket.socket(socket.AF_UNIX)
-        connection.setblocking(False)
-        try:
-            connection.connect(str(self.directory / name))
-        except BlockingIOError as error:
-            connection.close()
-            raise _busy("The queue is full.") from error
-        except OSError as error:
-            connection.close()
-            raise _unavailable() from error
-        return connection
+
+def _connect(path: str) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX)
+    connection.setblocking(False)
+    try:
+        connection.connect(path)
+    except BlockingIOError as error:
+        connection.close()
+        raise _busy("The queue is full.") from error
+    except OSError as error:
+        connection.close()
+        raise _unavailable() from error
+    return connection
 
 
 class _Conversation:
     """One question and its answer on one connection."""
 
-    def __init__(self, engine: Engine, settings: Settings, connection: socket.socket) -> None:
+    def __init__(
+        self, engine: Engine, settings: Settings, connection: socket.socket, by: Asker
+    ) -> None:
         self._engine = engine
         self._settings = settings
         self._connection = connection
-        self._stream = connection.makefile("rb")
+        self._by = by
+        self._frames = wire.frames(self._receive)
         self._started = time.perf_counter()
-        self._pid = 0
+        self._begun: float | None = None
         self._has_head = False
 
     def answer(self, question: Question) -> Answer:
-        try:
-            accepted = self._ask(question)
-            head = self._head()
+        with self._connection:
+            self._ask(question)
+            kind, media_type, version = self._frame()[1].decode().split("\n")
+            self._has_head = True
             content, length = self._content()
-        finally:
-            self.close()
         seconds = time.perf_counter() - self._started
-        return Answer(
-            head["kind"], head["media_type"], accepted["version"], content, length, seconds
-        )
+        return Answer(kind, media_type, version, content, length, seconds)
 
-    def close(self) -> None:
-        """Hang up; a worker that is still sending stops."""
-        self._stream.close()
-        self._connection.close()
-
-    def _ask(self, question: Question) -> dict[str, Any]:
-        self._connection.settimeout(self._settings.queue_wait_s)
+    def _ask(self, question: Question) -> None:
+        self._connection.settimeout(_PATIENCE_S)
         try:
-            wire.send_json(self._connection, b"Q", question)
-            _, body = wire.receive(self._stream)
-        except TimeoutError:
-            raise _busy(f"No worker was free for {self._settings.queue_wait_s:g} s.") from None
-        except (EOFError, OSError):
+            self._connection.sendall(wire.pack(question, self._by.question, self._by.address))
+        except OSError:
             raise _unavailable() from None
-        accepted: dict[str, Any] = json.loads(body)
-        self._pid = accepted["pid"]
-        self._connection.settimeout(self._settings.query_timeout_s + _GRACE_S)
-        return accepted
-
-    def _head(self) -> dict[str, str]:
-        _, body = self._frame()
-        head: dict[str, str] = json.loads(body)
-        self._has_head = True
-        return head
 
     def _content(self) -> tuple[bytes | IO[bytes], int]:
         parts: list[bytes] = []
@@ -194,27 +213,59 @@ class _Conversation:
 
     def _frame(self) -> tuple[bytes, bytes]:
         try:
-            letter, body = wire.receive(self._stream)
-        except TimeoutError:
-            self._engine.end(self._pid)
-            raise self._too_slow() from None
-        except (EOFError, OSError):
-            raise self._lost(self._engine.end(self._pid)) from None
+            letter, body = next(self._frames)
+        except (EOFError, ConnectionError):
+            raise self._lost(self._engine.ended(self._by.question)) from None
         if letter == b"E":
             raise wire.unpack_error(json.loads(body))
         return letter, body
 
-    def _lost(self, end: int | None) -> errors.GraphError:
-        """Return the reason for which a worker ended in the middle of an answer."""
-        if end == -signal.SIGALRM:
+    def _receive(self) -> bytes:
+        """Return what has arrived, looking after the question while nothing does."""
+        while True:
+            try:
+                return self._connection.recv(wire.CHUNK_BYTES)
+            except TimeoutError:
+                self._look_around()
+
+    def _look_around(self) -> None:
+        """Raise ClientLeft, Busy or QueryTimeout when waiting on makes no sense.
+
+        Hanging up is what stops the worker, see ``evaluation``.
+        """
+        if self._by.has_left():
+            raise errors.ClientLeft("The client hung up.")
+        now = time.perf_counter()
+        if self._begun is None and (self._has_head or self._engine.is_begun(self._by.question)):
+            self._begun = now
+        if self._begun is None and now - self._started > self._settings.queue_wait_s:
+            raise _busy(f"No worker was free for {self._settings.queue_wait_s:g} s.")
+        if self._begun is not None:
+            limit_s = self._settings.query_timeout_s + _GRACE_S
+            if not self._has_head and now - self._begun > limit_s:
+                self._engine.ended(self._by.question)
+                raise self._too_slow()
+
+    def _lost(self, reason: str | None) -> errors.GraphError:
+        """Return the error for the reason for which a worker ended in the middle of an answer."""
+        if reason == "deadline":
             return self._too_slow()
-        if end == -signal.SIGABRT:
+        if reason == "memory":
             return evaluation.out_of_memory(self._settings.query_memory_mb)
-        if end == -signal.SIGSEGV and not self._has_head:
+        if reason == "depth" and not self._has_head:
             return errors.QueryTooDeep(
                 "The query needs more nesting than the parser can follow.",
                 hint="Use VALUES or FILTER … IN for long lists; nest fewer brackets and operators.",
             )
+        if reason == "share":
+            return errors.TooManyQueries(
+                "Other queries of yours run long already, and the places for those are taken.",
+                hint="Ask one after the other, or narrow the search.",
+            )
+        if reason == "crowd":
+            return _busy("All places for queries that run long are taken.")
+        if reason == "cancelled":
+            return errors.QueryCancelled("It was stopped by its Query-Id.")
         return errors.Unavailable("The worker was lost with this query.", hint="Ask again.")
 
     def _too_slow(self) -> errors.QueryTimeout:

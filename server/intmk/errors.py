@@ -171,6 +171,27 @@ class Unavailable(Busy):
     title = "The query engine is not available"
 
 
+class TooManyQueries(Busy):
+    """One address asks for so much at once that others would have to wait."""
+
+    title = "Too many queries at once"
+    status = 429
+
+
+class QueryCancelled(GraphError):
+    """A query was stopped because someone who knew its Query-Id said so."""
+
+    title = "The query was cancelled"
+    status = 409
+
+
+class ClientLeft(GraphError):
+    """The client hung up while its query was running; nobody reads this."""
+
+    title = "The client has gone"
+    status = 499
+
+
 class QueryTimeout(GraphError):
     """A query ran past its deadline and was stopped."""
 

@@ -1,15 +1,18 @@
 """A query worker: takes one question at a time, evaluates it within limits, streams the answer.
 
-The engine can neither be timed out nor interrupted, so an alarm makes the kernel end the whole
-process on the deadline; ``isolation`` holds the other limits.
+The engine can neither be timed out nor interrupted, so the kernel ends the whole process: by an
+alarm on the deadline, and by the signal of a connection whose other side has hung up (O_ASYNC), so
+that nobody computes for a client that has gone. ``isolation`` holds the other limits.
 """
 
+import fcntl
 import io
-import json
 import os
+import re
 import select
 import signal
 import socket
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import FrameType
@@ -24,11 +27,15 @@ from pyoxigraph import (
 )
 
 from intmk import errors, formats, results, sparql, wire
+from intmk.board import Board
 from intmk.results import Answer
 
 # The nursery is looked for this often; it is the longest a worker outlives it when idle.
 _PARENT_POLL_MS = 1000
 _FORMATS = {row.extension: row for row in formats.FORMATS}
+# Whatever may be a prefix in a query; what is not does no harm.
+_PREFIX = re.compile(r"([\w.-]+):")
+_KINDS: dict[type, str] = {QuerySolutions: "select", QueryBoolean: "ask", QueryTriples: "graph"}
 
 
 @dataclass(frozen=True)
@@ -60,12 +67,20 @@ class Worker:
         self._is_idle = False
         self._is_retired = False
 
-    def run(self, listener: socket.socket, parent: int) -> None:
-        """Answer until retired (SIGTERM) or until the process ``parent`` has gone."""
+    def run(self, listener: socket.socket, parent: int, board: Board, slot: int) -> None:
+        """Answer until retired (SIGTERM) or until the process ``parent`` has gone.
+
+        What is being answered stands in a slot of the board.
+        """
         signal.signal(signal.SIGTERM, self._retire)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.signal(signal.SIGIO, signal.SIG_DFL)
         listener.setblocking(False)
         poll = select.poll()
         poll.register(listener, select.POLLIN)
+        pid = os.getpid()
+        priority = os.getpriority(os.PRIO_PROCESS, 0)
+        board.rest(slot, pid)
         while not self._is_retired and os.getppid() == parent:
             # Idle is only who has accepted nothing yet: then a worker may end at any moment.
             self._is_idle = True
@@ -76,47 +91,49 @@ class Worker:
             except BlockingIOError:
                 continue
             with connection:
-                self._serve(connection)
+                self._serve(connection, board, slot, pid)
+            board.rest(slot, pid)
+            if os.getpriority(os.PRIO_PROCESS, 0) != priority:
+                # In the slow lane: there is a worker in this one's place already.
+                return
 
     def _retire(self, _signal: int, _frame: FrameType | None) -> None:
         if self._is_idle:
             os._exit(0)
         self._is_retired = True
 
-    def _serve(self, connection: socket.socket) -> None:
-        connection.settimeout(self._limits.send_timeout_s)
+    def _serve(self, connection: socket.socket, board: Board, slot: int, pid: int) -> None:
+        _limit_waiting(connection, self._limits.send_timeout_s)
         try:
-            with connection.makefile("rb") as stream:
-                _, body = wire.receive(stream)
-            wire.send_json(connection, b"A", {"pid": os.getpid(), "version": self._version})
-            self._answer(connection, wire.question(body))
-        except TimeoutError:
+            _, body = next(wire.frames(lambda: connection.recv(wire.CHUNK_BYTES)))
+            question, name, address = wire.unpack(body)
+            board.begin(slot, pid, name, address)
+            self._answer(connection, question)
+        except BlockingIOError:
             # A client that takes nothing: only the end of the process tells a cut from an end.
             os._exit(0)
         except (_Lost, EOFError, BrokenPipeError, ConnectionError):
             return
 
     def _answer(self, connection: socket.socket, question: wire.Question) -> None:
-        try:
-            with _Deadline(self._limits.query_timeout_s) as deadline:
-                output = _Output(connection, self._limits.result_bytes, deadline)
+        with _Watch(connection, self._limits.query_timeout_s) as watch:
+            output = _Output(connection, self._limits.result_bytes, watch)
+            try:
                 self._evaluate(question, output)
-        except errors.GraphError as error:
-            wire.send_json(connection, b"E", wire.pack_error(error))
-        except MemoryError:
-            wire.send_json(
-                connection, b"E", wire.pack_error(out_of_memory(self._limits.query_memory_mb))
-            )
-            os._exit(0)
-        else:
-            wire.send(connection, b"Z")
+                output.end(wire.frame(b"Z"))
+            except errors.GraphError as error:
+                output.end(wire.json_frame(b"E", wire.pack_error(error)))
+            except MemoryError:
+                limit = out_of_memory(self._limits.query_memory_mb)
+                output.end(wire.json_frame(b"E", wire.pack_error(limit)))
+                os._exit(0)
 
     def _evaluate(self, question: wire.Question, output: "_Output") -> None:
         sparql.refuse_service(question.text)
         answer = self._query(question)
         extension, media_type = _chosen(question, answer)
-        kind = {QuerySolutions: "select", QueryBoolean: "ask"}.get(type(answer), "graph")
-        output.send_head({"kind": kind, "media_type": media_type})
+        head = "\n".join((_KINDS[type(answer)], media_type, self._version))
+        output.begin(wire.frame(b"H", head.encode()))
         with io.BufferedWriter(output, wire.CHUNK_BYTES) as buffer:
             _serialize(answer, extension, buffer)
 
@@ -132,48 +149,74 @@ class Worker:
         return self._store.query(text, prefixes=self._prefixes, base_iri=self._base)
 
     def _options(self, question: wire.Question) -> dict[str, Any]:
-        options: dict[str, Any] = {"prefixes": self._prefixes, "base_iri": self._base}
+        prefixes = self._used_prefixes(question.text)
+        options: dict[str, Any] = {"prefixes": prefixes, "base_iri": self._base}
         if question.default_graphs is not None or question.named_graphs is not None:
             # Naming any graph replaces the whole dataset (SPARQL 1.1 Protocol section 2.1.4).
             options["default_graph"] = _graphs(question.default_graphs)
             options["named_graphs"] = _graphs(question.named_graphs)
         return options
 
+    def _used_prefixes(self, text: str) -> dict[str, str]:
+        """Return the prefixes a query may use: all fifty take as long as a lookup, 13 µs."""
+        names = set(_PREFIX.findall(text))
+        return {name: self._prefixes[name] for name in names if name in self._prefixes}
 
-class _Deadline:
-    """An alarm that ends this process after so many seconds of evaluation."""
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+class _Watch:
+    """Ends this process after so many seconds of evaluation, or when the other side hangs up."""
 
-    def __enter__(self) -> "_Deadline":
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.setitimer(signal.ITIMER_REAL, self._seconds)
-        return self
+    def __init__(self, connection: socket.socket, seconds: float) -> None:
+        self._connection = connection
+        self._left_s = seconds
+        self._flags = fcntl.fcntl(connection, fcntl.F_GETFL)
+
+    def __enter__(self) -> "_Watch":
+        """Start the clock. Raises _Lost when the other side has gone already."""
+        fcntl.fcntl(self._connection, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(self._connection, fcntl.F_SETFL, self._flags | os.O_ASYNC)
+        try:
+            # The front says nothing after its question, so this is either the end or nothing.
+            self._connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            self.resume()
+            return self
+        raise _Lost
 
     def __exit__(self, *_: object) -> None:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        self.pause()
 
-    def pause(self) -> float:
-        """Stop the clock; returns the seconds that are left."""
-        return signal.setitimer(signal.ITIMER_REAL, 0)[0]
+    def pause(self) -> None:
+        """Stop the clock, and let the connection be written to.
 
-    def resume(self, seconds: float) -> None:
+        From now on a write tells whether the other side is there. The signal would come for room
+        to write too.
+        """
+        left_s = signal.setitimer(signal.ITIMER_REAL, 0)[0]
+        self._left_s = left_s or self._left_s
+        fcntl.fcntl(self._connection, fcntl.F_SETFL, self._flags)
+
+    def resume(self) -> None:
         """Let the clock run on."""
-        signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
+        signal.setitimer(signal.ITIMER_REAL, max(self._left_s, 0.001))
 
 
 class _Output(io.RawIOBase):
     """Sends what the engine serialises; waiting for a slow client is not evaluation."""
 
-    def __init__(self, connection: socket.socket, limit_bytes: int, deadline: _Deadline) -> None:
+    def __init__(self, connection: socket.socket, limit_bytes: int, watch: _Watch) -> None:
         self._connection = connection
         self._limit_bytes = limit_bytes
-        self._deadline = deadline
+        self._watch = watch
         self._sent_bytes = 0
+        self._held = b""
 
     def writable(self) -> bool:
         return True
+
+    def begin(self, frame: bytes) -> None:
+        """Send a frame together with the next."""
+        self._held = frame
 
     def write(self, data: Any) -> int:
         self._sent_bytes += len(data)
@@ -182,22 +225,36 @@ class _Output(io.RawIOBase):
                 f"The answer is longer than {self._limit_bytes} bytes.",
                 hint="Ask for fewer rows with LIMIT and OFFSET, or for fewer columns.",
             )
-        self._send(b"D", bytes(data))
+        frame = self._held + wire.frame(b"D", data)
+        if self._sent_bytes < wire.CHUNK_BYTES:
+            # A short answer leaves in one piece.
+            self._held = frame
+        else:
+            self._held = b""
+            self._send(frame)
+            self._watch.resume()
         return len(data)
 
-    def send_head(self, head: dict[str, str]) -> None:
-        """Tell the format, once the query is known to be good."""
-        self._send(b"H", json.dumps(head).encode())
+    def end(self, frame: bytes) -> None:
+        """Send the last frame; nothing is evaluated after it."""
+        self._send(self._held + frame)
 
-    def _send(self, letter: bytes, body: bytes) -> None:
-        left_s = self._deadline.pause()
+    def _send(self, data: bytes) -> None:
+        self._watch.pause()
         try:
-            wire.send(self._connection, letter, body)
-        except TimeoutError:
+            self._connection.sendall(data)
+        except BlockingIOError:
             raise
         except OSError as error:
             raise _Lost from error
-        self._deadline.resume(left_s)
+
+
+def _limit_waiting(connection: socket.socket, seconds: float) -> None:
+    """Let the kernel end each wait on a connection; a read or write then raises BlockingIOError."""
+    whole, rest = divmod(seconds, 1)
+    value = struct.pack("@ll", int(whole), int(rest * 1_000_000))
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, value)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, value)
 
 
 def _chosen(question: wire.Question, answer: Answer) -> tuple[str, str]:
@@ -216,7 +273,7 @@ def _serialize(answer: Answer, extension: str, output: IO[bytes]) -> None:
     try:
         results.write(answer, _FORMATS[extension], output)
     except (RuntimeError, ValueError, OSError) as error:
-        if isinstance(error, TimeoutError):
+        if isinstance(error, BlockingIOError):
             raise
         raise _failed(error) from error
 

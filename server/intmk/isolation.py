@@ -30,6 +30,12 @@ def limit_memory(megabytes: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
+def die_first() -> None:
+    """Let the kernel, should the machine run out of memory, end this process before others."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
+
+
 def keep_only(listener_fd: int) -> None:
     """Leave this process its error output and ``listener_fd``, which becomes LISTENER_FD."""
     os.dup2(listener_fd, LISTENER_FD)

@@ -3,8 +3,12 @@
 Run as ``python -m intmk.nursery DIRECTORY`` with the settings in the environment. It is
 single-threaded, since a fork takes only the forking thread along. In DIRECTORY it listens on two
 Unix sockets: ``queries``, which the workers share, so that the kernel deals questions to whoever
-is idle and its backlog is the queue; and ``control``, for the front processes to ask how a worker
+is idle and its backlog is the queue; and ``control``, for the front processes to ask how a question
 ended. It ends when its standard input does, so nothing outlives the server.
+
+A worker that is long at one question moves to the slow lane: it gets less of the processors, and
+another worker is forked in its place, so that short questions never wait for long ones. When the
+slow lane is full, whoever holds most of it loses the place taken last.
 """
 
 import contextlib
@@ -17,19 +21,31 @@ import socket
 import sys
 import time
 import traceback
+from collections import Counter
 from pathlib import Path
 from typing import Any, NoReturn
 
 from pyoxigraph import RdfFormat, Store
 
 from intmk import evaluation, isolation, vocab
+from intmk.board import Board
 from intmk.settings import Settings, read
 
 # Measured: 370 MB of memory for a million triples, whose N-Quads are about 150 MB.
 _MEMORY_PER_DUMP_BYTE = 2.5
-_VERSION_POLL_S = 0.5
+# How often the version, and how long each question takes, are looked at.
+_POLL_S = 0.05
+_SLOW_NICENESS = 10
 _CONTROL_TIMEOUT_S = 1.0
-_REMEMBERED_ENDS = 256
+_REMEMBERED_ENDS = 1024
+# Why a worker that did not end by itself was ended, by the signal that did it.
+REASONS: dict[int, str] = {
+    signal.SIGALRM: "deadline",
+    signal.SIGABRT: "memory",
+    signal.SIGSEGV: "depth",
+    signal.SIGIO: "left",
+    signal.SIGKILL: "killed",
+}
 _PAUSE_AFTER_FAULT_S = 0.1
 
 
@@ -37,7 +53,12 @@ class Nursery:
     """The listening sockets, the graph, and the living workers by process id."""
 
     def __init__(
-        self, settings: Settings, directory: Path, queries: socket.socket, control: socket.socket
+        self,
+        settings: Settings,
+        directory: Path,
+        queries: socket.socket,
+        control: socket.socket,
+        board: Board,
     ) -> None:
         """Load the current version. Raises OSError when there is none or it cannot be read."""
         self._settings = settings
@@ -48,9 +69,13 @@ class Nursery:
         self._folder = settings.store / "versions" / self._version
         self._prefixes = vocab.prefixes(settings.root)
         self._store = self._load()
+        self._board = board
         self._workers: set[int] = set()
+        self._slow: set[int] = set()
         self._retired: set[int] = set()
-        self._ends: dict[int, int] = {}
+        # Why workers are being ended by us, and why questions ended with their worker.
+        self._sentences: dict[int, str] = {}
+        self._ends: dict[bytes, str] = {}
         self._is_ending = False
 
     def _load(self) -> Store | None:
@@ -78,9 +103,12 @@ class Nursery:
         os.write(1, ready)
         while not self._is_ending:
             waited: list[Any] = [0, self._control, wake]
-            self._attend(select.select(waited, [], [], _VERSION_POLL_S)[0], wake)
-        for pid in self._workers | self._retired:
+            self._attend(select.select(waited, [], [], _POLL_S)[0], wake)
+        for pid in self._all():
             _signal(pid, signal.SIGKILL)
+
+    def _all(self) -> set[int]:
+        return self._workers | self._slow | self._retired
 
     def _attend(self, ready: list[Any], wake: int) -> None:
         if wake in ready:
@@ -90,6 +118,7 @@ class Nursery:
             self._is_ending = True
         if self._control in ready:
             self._reply()
+        self._part()
         self._fill()
         with contextlib.suppress(FileNotFoundError):
             if current(self._settings.store) != self._version:
@@ -101,15 +130,43 @@ class Nursery:
     def _fill(self) -> None:
         parent = os.getpid()
         while len(self._workers) < self._settings.query_workers and not self._is_ending:
+            slot = self._board.free()
+            if slot is None:
+                return
             pid = os.fork()
             if pid == 0:
-                self._become_worker(parent)
+                self._become_worker(parent, slot)
+            self._board.rest(slot, pid)
             self._workers.add(pid)
 
-    def _become_worker(self, parent: int) -> NoReturn:
+    def _part(self) -> None:
+        """Move workers that are long at their question to the slow lane, and keep it short."""
+        for slot in self._board.busy():
+            if slot.pid in self._workers and slot.age_s > self._settings.slow_after_s:
+                self._workers.discard(slot.pid)
+                self._slow.add(slot.pid)
+                with contextlib.suppress(ProcessLookupError):
+                    os.setpriority(os.PRIO_PROCESS, slot.pid, _SLOW_NICENESS)
+                if len(self._slow) > self._settings.slow_workers:
+                    self._make_room()
+
+    def _make_room(self) -> None:
+        """End the latest question of the address that holds most of the slow lane."""
+        slow = [slot for slot in self._board.busy() if slot.pid in self._slow]
+        held = Counter(slot.address for slot in slow)
+        if slow:
+            last = max(slow, key=lambda slot: (held[slot.address], slot.started_s))
+            self._end_worker(last.pid, "share" if held[last.address] > 1 else "crowd")
+
+    def _end_worker(self, pid: int, reason: str) -> None:
+        self._sentences[pid] = reason
+        _signal(pid, signal.SIGKILL)
+
+    def _become_worker(self, parent: int, slot: int) -> NoReturn:
         """Turn this forked process into a worker; it never returns into the nursery's loop."""
         try:
             _forget_signals()
+            isolation.die_first()
             isolation.keep_only(self._queries.fileno())
             store = self._confined_store()
             settings = self._settings
@@ -120,7 +177,8 @@ class Nursery:
                 settings.send_timeout_s,
             )
             worker = evaluation.Worker(store, self._version, self._prefixes, vocab.BASE, limits)
-            worker.run(socket.socket(fileno=isolation.LISTENER_FD), parent)
+            listener = socket.socket(fileno=isolation.LISTENER_FD)
+            worker.run(listener, parent, self._board, slot)
             os._exit(0)
         except BaseException:
             traceback.print_exc()
@@ -148,36 +206,52 @@ class Nursery:
                 self._note_end(pid, status)
 
     def _note_end(self, pid: int, status: int) -> None:
-        self._workers.discard(pid)
-        self._retired.discard(pid)
-        self._ends[pid] = os.waitstatus_to_exitcode(status)
+        for group in (self._workers, self._slow, self._retired):
+            group.discard(pid)
+        code = os.waitstatus_to_exitcode(status)
+        reason = self._sentences.pop(pid, None) or REASONS.get(-code, "lost")
+        slot = self._board.release(pid)
+        if slot:
+            self._ends[slot.question] = reason
         if len(self._ends) > _REMEMBERED_ENDS:
             del self._ends[next(iter(self._ends))]
-        if self._ends[pid] > 0:
+        if code > 0:
             # A fault of ours, perhaps at every start: do not fork in a tight loop.
             time.sleep(_PAUSE_AFTER_FAULT_S)
 
     def _reply(self) -> None:
-        """Answer one request on the control socket: ``{"end": pid}`` or ``{}``, one JSON line."""
+        """Answer one request on the control socket, one JSON line: ``{"ended": question}``,
+        ``{"cancel": question}`` or ``{}``."""
         with contextlib.suppress(OSError, ValueError):
             connection, _ = self._control.accept()
             with connection:
                 connection.settimeout(_CONTROL_TIMEOUT_S)
                 request = json.loads(connection.recv(4096))
-                answer = self._ended(request["end"]) if "end" in request else self._status()
-                connection.sendall(json.dumps(answer).encode())
+                connection.sendall(json.dumps(self._answer(request)).encode())
 
-    def _ended(self, pid: int) -> dict[str, object]:
-        """End a worker that is alive or dying, and tell how it ended (a signal is negative)."""
-        if pid in self._workers | self._retired:
-            _signal(pid, signal.SIGKILL)
-            self._note_end(*os.waitpid(pid, 0))
-        return {"end": self._ends.get(pid)}
+    def _answer(self, request: dict[str, str]) -> dict[str, object]:
+        if "cancel" in request:
+            slot = self._board.find(bytes.fromhex(request["cancel"]))
+            if slot:
+                self._end_worker(slot.pid, "cancelled")
+            return {"found": slot is not None}
+        if "ended" in request:
+            return {"ended": self._ended(bytes.fromhex(request["ended"]))}
+        return self._status()
+
+    def _ended(self, question: bytes) -> str | None:
+        """Tell why a question ended with its worker, which is ended if it is still at it."""
+        slot = self._board.find(question)
+        if slot and slot.pid in self._all():
+            _signal(slot.pid, signal.SIGKILL)
+            self._note_end(*os.waitpid(slot.pid, 0))
+        return self._ends.get(question)
 
     def _status(self) -> dict[str, object]:
         return {
             "version": self._version,
             "workers": sorted(self._workers),
+            "slow": sorted(self._slow),
             "in_memory": self._store is not None,
         }
 
@@ -185,9 +259,14 @@ class Nursery:
         """Become a nursery of the new version; sockets, children and process id stay."""
         for one in (self._queries, self._control):
             one.set_inheritable(True)
-        handed = [self._queries.fileno(), self._control.fileno(), *self._workers, *self._retired]
+        handed = [self._queries.fileno(), self._control.fileno(), *self._all()]
         arguments = ["-m", "intmk.nursery", str(self._directory), *map(str, handed)]
         os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 - our own program
+
+
+def _slots(settings: Settings) -> int:
+    """Return how many workers may live at once, those of the versions before included."""
+    return 4 * (settings.query_workers + settings.slow_workers + 1)
 
 
 def current(store: Path) -> str:
@@ -195,7 +274,8 @@ def current(store: Path) -> str:
 
     Raises FileNotFoundError when nothing was built yet.
     """
-    return (store / "current").readlink().name
+    # Asked for each request: six times as fast as Path.readlink.
+    return os.readlink(f"{store}/current").rpartition("/")[2]  # noqa: PTH115
 
 
 def _wake_on_signals(end: Any) -> int:
@@ -238,7 +318,10 @@ def main(arguments: list[str]) -> None:
         queries = _listen(Path(directory) / "queries", settings.queue_length)
         control = _listen(Path(directory) / "control", settings.queue_length)
     try:
-        nursery = Nursery(settings, Path(directory), queries, control)
+        board = Board(Path(directory) / "board", _slots(settings))
+        if not handed:
+            board.clear()
+        nursery = Nursery(settings, Path(directory), queries, control, board)
     except (OSError, SyntaxError) as error:
         sys.exit(f"intmk: the graph in {settings.store} cannot be read: {error}")
     nursery.run([int(pid) for pid in handed[2:]], b"" if handed else b"ready\n")

@@ -1,5 +1,6 @@
 """Every setting once: its name, default and meaning, read from flags and environment."""
 
+import ipaddress
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -58,6 +59,12 @@ def _switch(text: str) -> str:
     return text
 
 
+def _networks(text: str) -> str:
+    for one in [] if text == "none" else text.split(","):
+        ipaddress.ip_network(one.strip())
+    return text
+
+
 # A default of "" is derived from other settings or from the machine; `help` says how.
 SETTINGS = (
     Setting(
@@ -78,7 +85,7 @@ SETTINGS = (
         str,
     ),
     Setting("front_workers", "2", "Processes that speak HTTP.", _count),
-    Setting("front_threads", "32", "Requests each of these processes handles at once.", _count),
+    Setting("front_threads", "64", "Requests each of these processes handles at once.", _count),
     Setting(
         "query_workers",
         "",
@@ -86,11 +93,42 @@ SETTINGS = (
         _count,
     ),
     Setting("query_timeout_s", "10", "Seconds of evaluation one query may take.", _positive),
+    Setting(
+        "slow_after_s",
+        "0.2",
+        "Seconds after which a query counts as long: it gets less of the processors, and its "
+        "worker is replaced for the others.",
+        _positive,
+    ),
+    Setting(
+        "slow_workers",
+        "4",
+        "Long queries that may run at once; beyond it the address with the most loses its latest.",
+        _count,
+    ),
     Setting("query_memory_mb", "2048", "Megabytes one query may take beyond the graph.", _count),
     Setting("query_bytes", "1000000", "Bytes a request body may have.", _count),
     Setting("result_bytes", "500000000", "Bytes an answer may have.", _count),
-    Setting("queue_length", "32", "Queries that may wait for a worker.", _count),
+    Setting("queue_length", "128", "Queries that may wait for a worker.", _count),
     Setting("queue_wait_s", "5", "Seconds a query may wait for a worker.", _positive),
+    Setting(
+        "cache_mb",
+        "64",
+        "Megabytes of answers each HTTP process keeps to give again while the version lasts.",
+        _count,
+    ),
+    Setting(
+        "trusted_proxies",
+        "none",
+        "Addresses or networks of proxies, with commas between, whose X-Forwarded-For is believed.",
+        _networks,
+    ),
+    Setting(
+        "access_log",
+        "none",
+        "File to which a JSON line is added for each request; - for the error output.",
+        str,
+    ),
     Setting("send_timeout_s", "30", "Seconds a client may take no byte of its answer.", _positive),
     Setting(
         "memory_store_mb",
@@ -121,11 +159,16 @@ class Settings:
     front_threads: int
     query_workers: int
     query_timeout_s: float
+    slow_after_s: float
+    slow_workers: int
     query_memory_mb: int
     query_bytes: int
     result_bytes: int
     queue_length: int
     queue_wait_s: float
+    cache_mb: int
+    trusted_proxies: str
+    access_log: str
     send_timeout_s: float
     memory_store_mb: int
     gate: str

@@ -1,14 +1,13 @@
 """How a question reaches a query worker and its answer comes back: frames over a Unix socket.
 
 A frame is one letter, a length and as many bytes. A question is one frame ``Q``. An answer is
-``A`` (accepted: worker and version), ``H`` (head: kind and format), any number of ``D`` (data)
-and ``Z`` (end), or ``E`` (error) in place of the rest. An answer without ``Z`` or ``E`` was lost.
+``H`` (head: kind, media type, version), any number of ``D`` (data) and ``Z`` (end), or ``E``
+(error) in place of the rest. An answer without ``Z`` or ``E`` was lost.
 """
 
-import io
 import json
-import socket
 import struct
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from intmk import errors
@@ -31,38 +30,49 @@ class Question(NamedTuple):
     named_graphs: tuple[str, ...] | None = None
 
 
-def send(connection: socket.socket, letter: bytes, body: bytes = b"") -> None:
-    """Send one frame; raises OSError when the other side has gone."""
-    if len(body) < CHUNK_BYTES:
-        connection.sendall(_HEAD.pack(letter, len(body)) + body)
-    else:
-        connection.sendall(_HEAD.pack(letter, len(body)))
-        connection.sendall(body)
+def frame(letter: bytes, body: bytes = b"") -> bytes:
+    """Return one frame."""
+    return _HEAD.pack(letter, len(body)) + body
 
 
-def send_json(connection: socket.socket, letter: bytes, value: object) -> None:
-    """Send one frame whose body is JSON."""
-    send(connection, letter, json.dumps(value).encode())
+def json_frame(letter: bytes, value: object) -> bytes:
+    """Return one frame whose body is JSON."""
+    return frame(letter, json.dumps(value).encode())
 
 
-def receive(stream: io.BufferedReader) -> tuple[bytes, bytes]:
-    """Return letter and body of the next frame; raises EOFError when there is no whole one."""
-    head = stream.read(_HEAD.size)
-    if len(head) < _HEAD.size:
-        raise EOFError
-    letter, length = _HEAD.unpack(head)
-    body = stream.read(length)
-    if len(body) < length:
-        raise EOFError
-    return letter, body
+def frames(receive: Callable[[], bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """Yield letter and body of each frame of what ``receive`` returns piece by piece.
+
+    Raises EOFError at the end (``receive`` returned nothing), and whatever ``receive`` raises.
+    """
+    buffer = bytearray()
+    while True:
+        while len(buffer) < _HEAD.size:
+            buffer += receive() or _end()
+        letter, length = _HEAD.unpack_from(buffer)
+        while len(buffer) < _HEAD.size + length:
+            buffer += receive() or _end()
+        body = bytes(memoryview(buffer)[_HEAD.size : _HEAD.size + length])
+        del buffer[: _HEAD.size + length]
+        yield letter, body
 
 
-def question(body: bytes) -> Question:
-    """Read a question from the body of a ``Q`` frame."""
-    text, offers, default_graphs, named_graphs = json.loads(body)
-    return Question(
+def _end() -> bytes:
+    raise EOFError
+
+
+def pack(question: Question, name: bytes, address: bytes) -> bytes:
+    """Return the frame of a question; its name and who asks are digests of sixteen bytes."""
+    return frame(b"Q", name + address + json.dumps(question).encode())
+
+
+def unpack(body: bytes) -> tuple[Question, bytes, bytes]:
+    """Return the question, its name and who asks from the body of a ``Q`` frame."""
+    text, offers, default_graphs, named_graphs = json.loads(body[32:])
+    question = Question(
         text, tuple((name, kind) for name, kind in offers), default_graphs, named_graphs
     )
+    return question, body[:16], body[16:32]
 
 
 def pack_error(error: errors.GraphError) -> dict[str, Any]:
