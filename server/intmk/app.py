@@ -19,14 +19,15 @@ from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 from werkzeug.exceptions import HTTPException
 
-from intmk import errors, formats, protocol
+from intmk import errors, formats, protocol, update, versions
 from intmk.engine import Engine, Question, Workers
 from intmk.errors import GraphError
+from intmk.graphs import Graphs
 from intmk.pages import Pages
 from intmk.settings import Settings
 
-_EXPOSED = "ETag, Graph-Version, Link, Retry-After, Server-Timing"
-_ALLOWED = "Accept, Content-Type, If-None-Match"
+_EXPOSED = "ETag, Graph-Version, Link, Location, Retry-After, Server-Timing, WWW-Authenticate"
+_ALLOWED = "Accept, Authorization, Content-Type, If-Match, If-None-Match"
 _SHUTDOWN_S = 5
 _BY_STATUS: dict[int, type[GraphError]] = {
     400: errors.InvalidRequest,
@@ -45,6 +46,9 @@ def create_app(settings: Settings, engine: Engine) -> Flask:
     site = Pages(settings, engine)
     for routes in (protocol.blueprint(engine, settings, partial(_page, site)), site.blueprint):
         app.register_blueprint(routes)
+    for routes in (update.blueprint(engine, settings), Graphs(settings, engine).blueprint):
+        app.register_blueprint(routes)
+    app.register_blueprint(versions.blueprint(settings))
     app.add_url_rule("/health", view_func=partial(_health, engine), endpoint="health")
     app.register_error_handler(GraphError, partial(_problem, site))
     app.register_error_handler(HTTPException, partial(_http_problem, site))

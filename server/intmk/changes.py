@@ -86,7 +86,7 @@ def _applied(
         return Changed(set(quads - before))
     added = _sent(change, graph, base, max_bytes)
     rest = quads - before if change.kind == "put" else quads
-    return Changed(set(rest | added), not exists)
+    return Changed(set(rest | added), not exists and bool(added))
 
 
 def _check(change: Change, exists: bool) -> None:

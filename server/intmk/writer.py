@@ -185,7 +185,7 @@ def _pass(report: Report) -> None:
     wrong = [finding for finding in report.findings if finding.severity == "error"]
     if wrong:
         raise errors.WriteRefused(
-            f"The graph would break {len(wrong)} rules; nothing was changed.",
+            f"It would break a rule in {len(wrong)} places; nothing was changed.",
             hint=wrong[0].message_en,
             findings=[asdict(finding) for finding in wrong[:_TOLD_FINDINGS]],
         )

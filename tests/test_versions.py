@@ -1,0 +1,112 @@
+"""/versions: what was published when, in every format."""
+
+from collections.abc import Iterator
+
+import pytest
+from pyoxigraph import Literal, RdfFormat, parse
+
+from intmk import formats, journal
+from write_fixtures import PASSAGE, Writing, writing
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Writing]:
+    """A server that was written to three times, and keeps two versions."""
+    folder = tmp_path_factory.mktemp("store")
+    with writing(folder, gate="off", keep_versions=2) as one:
+        for value in range(3):
+            text = f"INSERT DATA {{ GRAPH <{PASSAGE}> {{ <a:s> <a:p> {value} }} }}"
+            one.client.post("/update", data={"update": text}, headers=one.header())
+        yield one
+
+
+def test_versions_are_listed_newest_first(server: Writing) -> None:
+    """With what each is, and whether it can still be asked; who wrote it is nobody's business."""
+    rows = server.client.get("/versions").get_json()["versions"]
+    assert [row["number"] for row in rows] == [4, 3, 2, 1]
+    assert [row["kind"] for row in rows] == ["update", "update", "update", "build"]
+    assert [row["current"] for row in rows] == [True, False, False, False]
+    assert [row["kept"] for row in rows] == [True, True, False, False]
+    assert rows[0]["parent"] == rows[1]["id"]
+    assert rows[0]["triples"] == rows[1]["triples"] + 1
+    assert "by" not in rows[0]
+
+
+def test_the_list_comes_in_parts(server: Writing) -> None:
+    """Each part says where the next is; together they are the whole."""
+    seen, path = [], "/versions?limit=3"
+    while path:
+        response = server.client.get(path)
+        seen += [row["number"] for row in response.get_json()["versions"]]
+        path = response.get_json().get("next", "").removeprefix(server.settings.public_url)
+        assert path in response.headers.get("Link", "")
+    assert seen == [4, 3, 2, 1]
+
+
+@pytest.mark.parametrize("row", formats.GRAPHS, ids=lambda row: row.extension)
+def test_the_list_is_rdf_too(server: Writing, row: formats.Format) -> None:
+    """Each publication is a dataset with its id, its date, its size and what it was made from."""
+    response = server.client.get("/versions", headers={"Accept": row.media_types[0]})
+    assert response.headers["Content-Type"].partition(";")[0] == row.media_types[0]
+    found = list(parse(response.data, row.engine))
+    ids = {quad.object for quad in found if quad.predicate.value.endswith("#version")}
+    assert ids == {Literal(one.id) for one in journal.records(server.settings.store)}
+    assert sum(quad.predicate.value.endswith("#wasRevisionOf") for quad in found) == 3
+
+
+NEGOTIATED = [
+    (None, "", "application/json"),
+    ("*/*", "", "application/json"),
+    ("text/html,application/xhtml+xml,*/*;q=0.8", "", "text/html; charset=utf-8"),
+    ("text/turtle", "", "text/turtle; charset=utf-8"),
+    ("text/turtle;q=0.1, application/json;q=0.2", "", "application/json"),
+    ("text/html", "?format=json", "application/json"),
+    (None, "?format=html", "text/html; charset=utf-8"),
+    (None, "?format=nt", "application/n-triples"),
+]
+
+
+@pytest.mark.parametrize(("accept", "query", "content_type"), NEGOTIATED)
+def test_the_format_is_negotiated(
+    server: Writing, accept: str | None, query: str, content_type: str
+) -> None:
+    """JSON where the client does not mind."""
+    response = server.client.get(f"/versions{query}", headers={"Accept": accept} if accept else {})
+    assert (response.status_code, response.headers["Content-Type"]) == (200, content_type)
+    assert response.vary.to_header() == "Accept"
+
+
+@pytest.mark.parametrize(
+    ("query", "accept", "status"),
+    [
+        ("?limit=0", "*/*", 400),
+        ("?limit=x", "*/*", 400),
+        ("?before=-1", "*/*", 400),
+        ("?format=csv", "*/*", 406),
+        ("?format=none", "*/*", 400),
+        ("", "image/png", 406),
+    ],
+)
+def test_bad_cases(server: Writing, query: str, accept: str, status: int) -> None:
+    """Each has its status."""
+    response = server.client.get(f"/versions{query}", headers={"Accept": accept})
+    assert response.status_code == status
+
+
+def test_a_list_the_client_has_is_not_sent_again(server: Writing) -> None:
+    """304 by its entity tag."""
+    tag = server.client.get("/versions").headers["ETag"]
+    assert server.client.get("/versions", headers={"If-None-Match": tag}).status_code == 304
+
+
+def test_an_empty_store_has_an_empty_list(server: Writing) -> None:
+    """Nothing older than the first."""
+    body = server.client.get("/versions?before=1").get_json()
+    assert body == {"versions": []}
+
+
+def test_turtle_is_readable(server: Writing) -> None:
+    """The shared prefixes are used."""
+    text = server.client.get("/versions?format=ttl").text
+    assert "dcterms:issued" in text
+    assert parse(text, RdfFormat.TURTLE)
