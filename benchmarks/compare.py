@@ -26,6 +26,7 @@ import loads
 import measure
 import processes
 import tables
+from goals import Goals
 from loads import Load
 from measure import Row, Server, say
 from peers import INSTALLED, PEERS, ROOT, Peer
@@ -69,7 +70,7 @@ def main() -> None:
     peers = list(installed(chosen.peers))
     print(tables.machine())
     everything: list[dict[str, object]] = []
-    goals = tables.Goals()
+    goals = Goals()
     for size in chosen.size:
         with tempfile.TemporaryDirectory(dir=INSTALLED) as folder:
             dump = graph(size, Path(folder))
@@ -120,7 +121,7 @@ def run(
     dump: Path,
     peers: Sequence[Peer],
     chosen: argparse.Namespace,
-    goals: tables.Goals,
+    goals: Goals,
 ) -> Iterator[Row]:
     """Yield the rows of every part on one graph."""
     store = loads.open_graph(dump)
@@ -136,6 +137,7 @@ def run(
                 f"{server.peer.name}: " + (f"answers differ: {wrong}" if wrong else "answers agree")
             )
         del store
+        say(f"about {minutes(chosen, len(servers)):.0f} minutes")
         for part in ("unique", "repeated"):
             if part in chosen.part:
                 for load in every:
@@ -154,6 +156,8 @@ def started(stack: contextlib.ExitStack, peer: Peer, dump: Path, load: Load) -> 
     try:
         return stack.enter_context(measure.serving(peer, dump, probe))
     except processes.NotStarted as error:
+        if peer.name == tables.OURS:
+            sys.exit(f"The server to be measured did not start: {error}")
         say(f"left out: {error}")
         return None
 
@@ -165,6 +169,13 @@ def cells(
     for clients in chosen.clients if part == "unique" else [8]:
         say(f"{part} {load.kind.name}, {clients} clients")
         yield from measure.in_turn(part, servers, load, clients, chosen.rounds, chosen.seconds)
+
+
+def minutes(chosen: argparse.Namespace, servers: int) -> float:
+    """Return how long the queries of one graph take at least."""
+    runs = len(chosen.clients) * ("unique" in chosen.part) + ("repeated" in chosen.part)
+    each_s = chosen.seconds * (chosen.rounds + measure.WARM_UP)
+    return float(runs * len(chosen.kinds) * servers * each_s / 60)
 
 
 def endless(peer: Peer, dump: Path, load: Load) -> Iterator[Row]:

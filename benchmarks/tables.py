@@ -1,4 +1,4 @@
-"""The tables that a run prints, and the goals they are held against."""
+"""The tables that a run prints, in Markdown."""
 
 import os
 import platform
@@ -49,20 +49,20 @@ def names(rows: Iterable[Row]) -> list[str]:
     return list(dict.fromkeys(row.peer for row in rows))
 
 
-def cells(rows: Sequence[Row], peer: str, kind: str) -> list[Row]:
+def cells(rows: Iterable[Row], peer: str, kind: str) -> list[Row]:
     """Return a peer's rows for one kind, round by round."""
     return [row for row in rows if (row.peer, row.kind) == (peer, kind)]
 
 
 def ratio(rows: Sequence[Row], kind: str, peer: str) -> float | None:
-    """Return the median over the rounds of our rate divided by a peer's.
+    """Return how many times as fast as a peer we are: the median over the rounds.
 
     None when the peer did not answer; 0 when we did not.
     """
     pairs = list(zip(cells(rows, OURS, kind), cells(rows, peer, kind), strict=False))
     if not pairs or not all(theirs.is_sound for _, theirs in pairs):
         return None
-    return median(ours.rate / theirs.rate if ours.is_sound else 0.0 for ours, theirs in pairs)
+    return median(ours.speed / theirs.speed if ours.is_sound else 0.0 for ours, theirs in pairs)
 
 
 def mean_ratio(rows: Sequence[Row], peer: str) -> float | None:
@@ -71,10 +71,13 @@ def mean_ratio(rows: Sequence[Row], peer: str) -> float | None:
     0 when there is one that we do not answer, None when there is nothing to compare.
     """
     found = [ratio(rows, kind, peer) for kind in kinds(rows)]
-    ratios = [one for one in found if one is not None]
-    if not ratios:
+    return _mean([one for one in found if one is not None])
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    if not values:
         return None
-    return geometric_mean(ratios) if min(ratios) > 0 else 0.0
+    return geometric_mean(values) if min(values) > 0 else 0.0
 
 
 def kinds(rows: Iterable[Row]) -> list[str]:
@@ -83,13 +86,13 @@ def kinds(rows: Iterable[Row]) -> list[str]:
 
 
 def of_size(size: str, rows: Sequence[Row]) -> str:
-    """Return the tables of one graph."""
+    """Return the tables of one graph: answers a second, milliseconds for a client alone."""
     texts = []
     for part in ("unique", "repeated"):
         for clients in dict.fromkeys(row.clients for row in rows if row.part == part):
             some = [row for row in rows if row.part == part and row.clients == clients]
-            texts.append(f"\n### {size}, {part} queries, {clients} clients: answers a second\n\n")
-            texts.append(_throughput(some))
+            what = "1 client: median ms" if clients == 1 else f"{clients} clients: answers a second"
+            texts.append(f"\n### {size}, {part} queries, {what}\n\n" + _speeds(some))
     hostile = [row for row in rows if row.part.startswith("endless")]
     if hostile:
         texts.append("\n### A cheap client beside four whose queries never end\n\n")
@@ -97,33 +100,53 @@ def of_size(size: str, rows: Sequence[Row]) -> str:
     return "".join(texts)
 
 
-def _throughput(rows: Sequence[Row]) -> str:
+def _speeds(rows: Sequence[Row]) -> str:
     peers = names(rows)
     others = [peer for peer in peers if peer != OURS] if OURS in peers else []
     head = ["kind", *peers, *(f"ours / {peer}" for peer in others), f"{peers[0]}: p50, p99 ms"]
     lines = [
         [
             kind,
-            *(_rate(cells(rows, peer, kind)) for peer in peers),
+            *(_figure(cells(rows, peer, kind)) for peer in peers),
             *(_ratio(ratio(rows, kind, peer)) for peer in others),
             _latency(cells(rows, peers[0], kind)),
         ]
         for kind in kinds(rows)
     ]
     means = [f"**{_ratio(mean_ratio(rows, peer))}**" for peer in others]
-    lines.append(["geometric mean", *(_mean_rate(rows, peer) for peer in peers), *means, ""])
-    cost_us = median(row.client_us for row in rows if row.answers)
-    return table(head, lines) + (
-        f"\nThe load generator took {cost_us:.0f} µs of one processor for a request (median). "
-        "A rate after ≥ is its ceiling rather than the server's.\n"
+    lines.append(["geometric mean", *(_mean_figure(rows, peer) for peer in peers), *means, ""])
+    blanks = [""] * (len(others) + 1)
+    lines.append(["processor µs an answer", *(_cost(rows, peer) for peer in peers), *blanks])
+    return table(head, lines) + _ceiling(rows)
+
+
+def _cost(rows: Sequence[Row], peer: str) -> str:
+    """Return the processor time that a server takes for an answer, whatever the generator takes."""
+    costs = [median(row.server_us for row in cells(rows, peer, kind)) for kind in kinds(rows)]
+    return _short(_mean([cost for cost in costs if cost]) or 0.0)
+
+
+def _ceiling(rows: Sequence[Row]) -> str:
+    costs_us = [row.client_us for row in rows if row.answers]
+    if not costs_us:
+        return ""
+    return (
+        f"\nThe load generator took {min(costs_us):.0f} to {median(costs_us):.0f} µs of one "
+        f"processor for a request, so it ends at {1e6 / min(costs_us):.0f} a second; "
+        "≥ marks what it held back.\n"
     )
 
 
-def _rate(rows: Sequence[Row]) -> str:
-    text = f"{median(row.rate for row in rows):.0f}"
+def _figure(rows: Sequence[Row]) -> str:
+    is_alone = rows[0].clients == 1
+    value = median(row.p50_ms if is_alone else row.rate for row in rows)
     failures = [row.failures for row in rows if row.failures]
-    bounded = "≥ " if any(row.is_bounded for row in rows) else ""
-    return bounded + text + (f" (failed: {failures[0]})" if failures else "")
+    bounded = "≥ " if not is_alone and any(row.is_bounded for row in rows) else ""
+    return bounded + _short(value) + (f" (failed: {failures[0]})" if failures else "")
+
+
+def _short(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _ratio(value: float | None) -> str:
@@ -134,9 +157,12 @@ def _latency(rows: Sequence[Row]) -> str:
     return f"{median(row.p50_ms for row in rows):.2f}, {median(row.p99_ms for row in rows):.2f}"
 
 
-def _mean_rate(rows: Sequence[Row], peer: str) -> str:
-    found = [median(row.rate for row in cells(rows, peer, kind)) for kind in kinds(rows)]
-    return f"{geometric_mean(found):.0f}" if min(found) > 0 else "-"
+def _mean_figure(rows: Sequence[Row], peer: str) -> str:
+    speeds = [median(row.speed for row in cells(rows, peer, kind)) for kind in kinds(rows)]
+    mean = _mean(speeds)
+    if not mean:
+        return "-"
+    return _short(1000 / mean if rows[0].clients == 1 else mean)
 
 
 def _endless(rows: Sequence[Row]) -> str:
@@ -158,79 +184,3 @@ def _endless(rows: Sequence[Row]) -> str:
             share = f"{row.p50_ms / alone.p50_ms:.1f}"
             lines.append([row.peer, where, *figures, share, row.failures])
     return table(head, lines)
-
-
-class Goals:
-    """What issue 4 wants, and what a run gave."""
-
-    def __init__(self) -> None:
-        """Start without figures."""
-        self._lines: list[list[str]] = []
-        self._started: dict[str, Server] = {}
-
-    def servers(self, size: str, running: Sequence[Server]) -> None:
-        """Take what start and memory cost on the real graph."""
-        if size != "real":
-            return
-        by_name = {server.peer.name: server for server in running}
-        if ours := by_name.get(OURS):
-            self._add("start to first answer, real graph", "", 2.0, ours.start_s, most=True)
-            if comunica := by_name.get("comunica"):
-                share = processes.memory_mb(ours.pid) / processes.memory_mb(comunica.pid)
-                self._add("memory after queries, real graph", "comunica", 1.0, share, most=True)
-
-    def take(self, size: str, rows: Sequence[Row]) -> None:
-        """Take the figures of one graph."""
-        eight = [row for row in rows if row.clients == 8]
-        unique = [row for row in eight if row.part == "unique"]
-        for peer, goal in _GOALS.get(size, {}).items():
-            what = f"unique queries, geometric mean, 8 clients, {size}"
-            self._add(what, peer, goal, mean_ratio(unique, peer))
-        if size == "10k":
-            memory = "oxigraph-memory"
-            small = [r for r in eight if r.part == "repeated" and r.answer_bytes < _SMALL_BYTES]
-            what = "repeated queries, answers under 10 kB, 8 clients"
-            self._add(what, memory, 1.2, mean_ratio(small, memory))
-            lookup = [row for row in unique if row.kind == "lookup"]
-            self._add(
-                "the cheapest lookup, unique, 8 clients", memory, 0.6, mean_ratio(lookup, memory)
-            )
-            self._beside(rows)
-
-    def _beside(self, rows: Sequence[Row]) -> None:
-        for part, where in (("endless", "four addresses"), ("endless-one-address", "one address")):
-            found = {row.part: row.p50_ms for row in rows if row.peer == OURS}
-            if part in found:
-                what = f"cheap client's median latency beside four endless queries, {where}"
-                share = found[part] / found[f"{part}-alone"]
-                self._add(what, "alone", 3.0, share, most=True)
-
-    def _add(
-        self, what: str, peer: str, goal: float, got: float | None, *, most: bool = False
-    ) -> None:
-        if got is not None:
-            met = got < goal if most else got >= goal
-            unit = "" if peer else " s"
-            wanted = f"{'under' if most else 'at least'} {goal:g}{unit or 'x'}"
-            self._lines.append(
-                [what, peer, wanted, f"{got:.2f}{unit or 'x'}", "yes" if met else "**no**"]
-            )
-
-    def table(self) -> str:
-        """Return the goals that this run can tell of."""
-        if not self._lines:
-            return ""
-        head = ["what", "against", "wanted", "measured", "reached"]
-        return "\n## To reach\n\n" + table(head, self._lines)
-
-
-_GOALS = {
-    "10k": {
-        "oxigraph-disk": 2.0,
-        "oxigraph-memory": 0.8,
-        "virtuoso": 8.0,
-        "comunica": 50.0,
-        "rdflib-endpoint": 50.0,
-    },
-    "1M": {"oxigraph-disk": 1.0},
-}
