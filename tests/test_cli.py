@@ -10,17 +10,18 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner, Result
-from pyoxigraph import RdfFormat, parse
+from pyoxigraph import NamedNode, Quad, RdfFormat, parse
 from requests import Session
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from intmk.checks import RULES
+from intmk import journal, store, tokens
 from intmk.cli import main
+from intmk.rules import RULES
 
 DOCS = (Path(__file__).resolve().parents[1] / "docs" / "cli.md").read_text()
 PRESS = "data/press.trig"
-WRONG = "<https://w3id.org/intmk/id/x/a> <https://w3id.org/intmk/ontology#{}> 1 .\n"
+WRONG = "<https://w3id.org/intmk/id/conference/b> <https://w3id.org/intmk/ontology#{}> 1 .\n"
 
 
 @pytest.fixture
@@ -53,7 +54,10 @@ def test_build_refuses_with_the_report(run, change):
     result = run("build")
     assert result.exit_code == 1
     assert result.stdout == ""
-    assert "data/press.trig:23:3: error: A conference needs its number" in result.stderr
+    assert (
+        "data/press.trig:23:3: error: “18. IntMK” (conference:intmk-18): A conference"
+        in result.stderr
+    )
     assert result.stderr.splitlines()[-1].startswith("intmk: The graph was not built: 1 ")
 
 
@@ -72,18 +76,17 @@ def test_validate_three_mistakes(run, tmp_path):
         + WRONG.format("earliest").replace(
             " 1 .", ' "1"^^<http://www.w3.org/2001/XMLSchema#date> .'
         )
-        + "<https://w3id.org/intmk/id/x/b> a <https://w3id.org/intmk/ontology#Conference> ;\n"
-        + '  <http://www.w3.org/2000/01/rdf-schema#label> "b"@de .\n'
+        + "<https://w3id.org/intmk/id/conference/b> a <https://w3id.org/intmk/ontology#Conference> "
+        + ';\n  <http://www.w3.org/2000/01/rdf-schema#label> "b"@de .\n'
     )
     result = run("validate", path)
     assert result.exit_code == 1
-    lines = result.stdout.splitlines()
-    assert [line.rpartition("[")[2] for line in lines] == [
-        "unknown-term]",
-        "ill-typed-literal]",
-        "Conference-ordinal]",
+    found = [line.removeprefix(f"{path}:") for line in result.stdout.splitlines()]
+    assert [(line.split(":")[0], line.rpartition("[")[2]) for line in found] == [
+        ("1", "Conference-ordinal]"),
+        ("1", "unknown-term]"),
+        ("2", "ill-typed-literal]"),
     ]
-    assert [line.removeprefix(f"{path}:").partition(":")[0] for line in lines] == ["1", "2", "3"]
 
 
 def test_validate_what_is_not_rdf(run, tmp_path):
@@ -327,3 +330,63 @@ def test_json_report_is_one_object(run, tmp_path):
     result = run("validate", "--format", "json", tmp_path / "a.ttl", tmp_path / "b.ttl")
     body = json.loads(result.stdout)
     assert [Path(one["file"]).name for one in body["findings"]] == ["a.ttl", "b.ttl"]
+
+
+def written(run, tmp_path):
+    """Build the small root and write to it, as a client does; returns the version."""
+    run("build")
+    with store.exclusive(tmp_path / "var"):
+        quads = store.load_current(tmp_path / "var")
+        quads.add(Quad(NamedNode("a:s"), NamedNode("a:p"), NamedNode("a:o"), NamedNode("a:g")))
+        dump = store.canonical_dump(quads)
+        return store.publish(tmp_path / "var", dump, journal.UPDATE).id
+
+
+def test_build_does_not_take_back_updates(run, tmp_path):
+    """It says how to, changes nothing, and does it when told to."""
+    version = written(run, tmp_path)
+    refused = run("build")
+    assert refused.exit_code == 2
+    assert "intmk build --discard-updates" in refused.stderr
+    assert store.current_version(tmp_path / "var") == version
+    assert "is now current" in run("build", "--discard-updates").stdout
+
+
+def test_serve_keeps_updates(run, tmp_path, root, monkeypatch):
+    """What was written is served, and changed files wait, which is said."""
+    served = []
+    monkeypatch.setattr("intmk.app.serve", served.append)
+    version = written(run, tmp_path)
+    for said in ("", f"intmk: the graph holds updates; changes in {root} wait.\n"):
+        result = run("serve")
+        assert result.stdout.startswith(f"Version {version} at ")
+        assert result.stderr == said
+        (root / PRESS).write_text((root / PRESS).read_text() + "\n")
+    assert len(served) == 2
+
+
+def test_token_is_made_listed_and_revoked(run, tmp_path):
+    """The secret alone on stdout, once; the list has names only."""
+    made = run("token", "create", "ada", "--scope", "propose", "--expires", "90")
+    secret = made.stdout.strip()
+    assert tokens.authorize(tmp_path / "var", f"Bearer {secret}", "propose").name == "ada"
+    run("token", "create", "bob", "--expires", "0")
+    listed = run("token", "list").stdout.splitlines()
+    assert [line.split()[:2] for line in listed] == [["ada", "propose"], ["bob", "write"]]
+    assert [line.endswith("(over)") for line in listed] == [False, True]
+    assert secret not in "".join(listed)
+    assert run("token", "revoke", "ada").stdout == "The token ada is revoked.\n"
+    again = run("token", "revoke", "ada")
+    assert (again.exit_code, "no token 'ada'" in again.stderr) == (2, True)
+
+
+def test_backup_and_restore(run, tmp_path):
+    """What was backed up is current again, whatever was built since."""
+    version = written(run, tmp_path)
+    assert run("backup", tmp_path / "b.tar.gz").exit_code == 0
+    run("build", "--discard-updates")
+    assert f"Version {version} (" in run("restore", tmp_path / "b.tar.gz").stdout
+    assert store.current_version(tmp_path / "var") == version
+    (tmp_path / "b.tar.gz").write_text("nonsense")
+    damaged = run("restore", tmp_path / "b.tar.gz")
+    assert (damaged.exit_code, "not a whole backup" in damaged.stderr) == (2, True)

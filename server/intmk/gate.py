@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pyoxigraph import DefaultGraph, NamedNode, Quad, RdfFormat, Triple, serialize
 
-from intmk.checks import iri
+from intmk.judged import iri
 from intmk.report import Finding, Report, sorted_report
 from intmk.sources import Collection, Document, materialise
 from intmk.vocab import (
