@@ -13,7 +13,17 @@ from typing import Any, cast
 import click
 from pyoxigraph import DefaultGraph, QueryBoolean, QuerySolutions, QueryTriples, RdfFormat, Store
 
-from intmk import catalogue, results, settings, sparql, store, validation, vocab
+from intmk import (
+    backups,
+    catalogue,
+    results,
+    settings,
+    sparql,
+    store,
+    tokens,
+    validation,
+    vocab,
+)
 from intmk.canonical import format_file
 from intmk.errors import BuildRefused, GraphError, NotAcceptable, SourceSyntaxError
 from intmk.formats import GRAPHS, RESULTS
@@ -82,28 +92,39 @@ def main() -> None:
 
 
 @main.command()
+@click.option(
+    "--discard-updates", is_flag=True, help="Build even if the store was written to since."
+)
 @ROOT
 @STORE
-def build(root: Path | None, store_dir: Path | None) -> None:
+def build(discard_updates: bool, root: Path | None, store_dir: Path | None) -> None:
     """Check the files and make a version of the graph from them.
 
     Files that break a rule are reported with file, line and column, and nothing is built (exit
-    code 1). The same files always give the same version.
+    code 1). The same files always give the same version. Updates made over HTTP since the last
+    build are not in the files: a build that would take them back needs --discard-updates.
 
     \b
     Example:
       intmk build
     """
     chosen = settings.read({"root": root, "store": store_dir})
-    version = _build(chosen)
+    version = _build(chosen, discard_updates)
     state = "is now current" if version.new else "is current already; nothing has changed"
     click.echo(f"Version {version.id} ({version.quads} quads) {state}.")
 
 
-def _build(chosen: settings.Settings) -> store.Version:
+def _build(chosen: settings.Settings, discard_updates: bool = False) -> store.Version:
     with Bar() as bar:
         check = partial(validation.validate, progress=bar)
-        return store.build(chosen.root, chosen.store, check, bar)
+        return store.build(
+            chosen.root,
+            chosen.store,
+            check,
+            bar,
+            keep=chosen.keep_versions,
+            discard_updates=discard_updates,
+        )
 
 
 @main.command()
@@ -298,12 +319,93 @@ def _rdf_files(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 @main.command()
+@click.argument("target", metavar="FILE|DIR", type=click.Path(path_type=Path))
+@STORE
+def backup(target: Path, store_dir: Path | None) -> None:
+    """Write the current version, its history and the tokens' hashes into one file.
+
+    In a directory the file is named after the version. The server may go on.
+
+    \b
+    Example:
+      intmk backup graph.tar.gz
+    """
+    chosen = settings.read({"store": store_dir})
+    click.echo(f"{backups.backup(chosen.store, target)} holds the current version.")
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@STORE
+def restore(file: Path, store_dir: Path | None) -> None:
+    """Make the version in a backup the current one.
+
+    A store without versions gets their history and the tokens as well.
+
+    \b
+    Example:
+      intmk restore graph.tar.gz
+    """
+    chosen = settings.read({"store": store_dir})
+    version = backups.restore(
+        chosen.store, file, keep=chosen.keep_versions, wait_s=chosen.write_wait_s
+    )
+    state = "is now current" if version.new else "is current already"
+    click.echo(f"Version {version.id} ({version.quads} quads) {state}.")
+
+
+@main.group()
+def token() -> None:
+    """Make, list and revoke the tokens with which clients may write.
+
+    \b
+    Example:
+      intmk token create ada
+    """
+
+
+@token.command("create")
+@click.argument("name")
+@click.option(
+    "--scope", type=click.Choice(tokens.SCOPES), default="write", show_default=True,
+    help="What the token allows, each including those before it.",
+)  # fmt: skip
+@click.option("--expires", metavar="DAYS", type=click.FloatRange(min=0), help="Default: never.")
+@STORE
+def token_create(name: str, scope: str, expires: float | None, store_dir: Path | None) -> None:
+    """Make a token and print it; it is shown this once and stored nowhere."""
+    click.echo(tokens.create(settings.read({"store": store_dir}).store, name, scope, expires))
+
+
+@token.command("list")
+@STORE
+def token_list(store_dir: Path | None) -> None:
+    """List the tokens: name, scope, and since and until when."""
+    for one in tokens.tokens(settings.read({"store": store_dir}).store):
+        until = f"until {one.expires}" if one.expires else "without end"
+        state = " (over)" if one.has_expired else ""
+        click.echo(f"{one.name}  {one.scope}  from {one.created} {until}{state}")
+
+
+@token.command("revoke")
+@click.argument("name")
+@STORE
+def token_revoke(name: str, store_dir: Path | None) -> None:
+    """Revoke a token at once."""
+    tokens.revoke(settings.read({"store": store_dir}).store, name)
+    click.echo(f"The token {name} is revoked.")
+
+
+@main.command()
 @click.option("--host", help="Address to listen on (INTMK_HOST; default 127.0.0.1).")
 @click.option("--port", type=int, help="Port to listen on (INTMK_PORT; default 8000).")
 @ROOT
 @STORE
 def serve(host: str | None, port: int | None, root: Path | None, store_dir: Path | None) -> None:
     """Serve the graph over HTTP, building it first if its files have changed.
+
+    A graph that was written to since it was built is served as it is: nothing takes that back but
+    intmk build --discard-updates.
 
     \b
     Example:
@@ -312,7 +414,10 @@ def serve(host: str | None, port: int | None, root: Path | None, store_dir: Path
     from intmk import app  # the only command that needs the HTTP side
 
     chosen = settings.read({"host": host, "port": port, "root": root, "store": store_dir})
-    if not store.is_current(chosen.root, chosen.store):
+    if store.is_written(chosen.store):
+        if not store.is_built_from(chosen.root, chosen.store):
+            click.echo(f"intmk: the graph holds updates; changes in {chosen.root} wait.", err=True)
+    elif not store.is_current(chosen.root, chosen.store):
         _build(chosen)
     click.echo(f"Version {store.current_version(chosen.store)} at {chosen.public_url}")
     app.serve(chosen)

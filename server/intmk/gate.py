@@ -12,7 +12,6 @@ from pathlib import Path
 
 from pyoxigraph import DefaultGraph, NamedNode, Quad, RdfFormat, Triple, serialize
 
-from intmk.judged import iri
 from intmk.report import Finding, Report, sorted_report
 from intmk.sources import Collection, Document, materialise
 from intmk.vocab import (
@@ -76,9 +75,10 @@ def _default_graph(after: Quads) -> Iterator[Finding]:
 
 def _about(quad: Quad, rule: str, german: str, english: str) -> Finding:
     triple = f"{quad.subject} {quad.predicate} {quad.object}"
+    subject = quad.subject.value if isinstance(quad.subject, NamedNode) else ""
     return Finding(
         "", None, None, "error", rule, f"{german} {triple}", f"{english} {triple}",
-        iri(quad.subject), quad.predicate.value, str(quad.object),
+        subject, quad.predicate.value, str(quad.object),
     )  # fmt: skip
 
 

@@ -80,7 +80,7 @@ def record(store: Path, new: Record, swap: Callable[[], object]) -> Record:
     before = last(store)
     time = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     new = new._replace(number=before.number + 1 if before else 1, time=time)
-    _write(store / PENDING, _line(new), "w")
+    _write(store / PENDING, line(new), "w")
     swap()
     settle(store, new.id)
     return new
@@ -95,11 +95,12 @@ def settle(store: Path, current: str | None) -> None:
     if pending and pending.id == current and pending not in records(store):
         path = store / JOURNAL
         torn = path.exists() and not path.read_bytes().endswith(b"\n")
-        _write(path, ("\n" if torn else "") + _line(pending), "a")
+        _write(path, ("\n" if torn else "") + line(pending), "a")
     (store / PENDING).unlink(missing_ok=True)
 
 
-def _line(entry: Record) -> str:
+def line(entry: Record) -> str:
+    """Return a record as a line of the journal."""
     return json.dumps(entry._asdict(), ensure_ascii=False) + "\n"
 
 

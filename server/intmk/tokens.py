@@ -73,6 +73,13 @@ def revoke(store: Path, name: str) -> None:
         found[:] = kept
 
 
+def adopt(store: Path, data: bytes) -> None:
+    """Take over the tokens of another store's file, unless this one has had tokens of its own."""
+    with _changing(store) as found:
+        if not (store / FILE).exists():
+            found += [Token(**row) for row in json.loads(data)]
+
+
 def tokens(store: Path) -> list[Token]:
     """Return all tokens, oldest first."""
     try:
