@@ -4,14 +4,15 @@ SPARQL 1.1 Update (with the dataset of SPARQL 1.1 Protocol section 2.2.3) and th
 SPARQL 1.1 Graph Store HTTP Protocol. Called in a limited process: the engine parses here.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Literal, NamedTuple
 
-from pyoxigraph import DefaultGraph, NamedNode, Quad, Store, Triple
+from pyoxigraph import DefaultGraph, NamedNode, Quad, RdfFormat, Store, Triple, parse
 
-from intmk import formats, sparql, uploads
+from intmk import formats, patch, sparql, uploads
 from intmk.errors import (
+    Conflict,
     InvalidRequest,
     NotFound,
     PreconditionFailed,
@@ -31,10 +32,10 @@ class Change(NamedTuple):
     are the dataset of an update, None where the request names none. ``versions`` are those that the
     change may start from (If-Match), None for any; ``is_creation`` demands that the graph is not
     there yet (If-None-Match: *), ``is_replacement`` that it is (If-Match: *). ``by`` is the name of
-    the token.
+    the token; ``author`` to ``comment`` are for the journal. A ``patch`` has an RDF Patch as body.
     """
 
-    kind: Literal["update", "put", "post", "delete"]
+    kind: Literal["update", "put", "post", "delete", "patch"]
     body: bytes = b""
     extension: str = ""
     graph: str | None = None
@@ -44,6 +45,16 @@ class Change(NamedTuple):
     is_creation: bool = False
     is_replacement: bool = False
     by: str | None = None
+    author: str | None = None
+    reason: str | None = None
+    proposal: int | None = None
+    comment: str | None = None
+
+    @property
+    def why(self) -> dict[str, object]:
+        """The fields of the journal that say whose change it is, and why."""
+        names = ("author", "reason", "proposal", "comment")
+        return {name: getattr(self, name) for name in names}
 
 
 class Changed(NamedTuple):
@@ -60,7 +71,7 @@ def apply(
 
     Raises QuerySyntaxError or SourceSyntaxError with line and column, NetworkForbidden for LOAD and
     SERVICE, NotFound for the deletion of a graph that is not there, PreconditionFailed, TooLarge,
-    and InvalidRequest for what is not RDF 1.1.
+    Conflict for a patch that removes what is not there, and InvalidRequest for what is not RDF 1.1.
     """
     changed = _applied(quads, change, prefixes, base, max_bytes)
     for quad in changed.quads - quads:
@@ -78,6 +89,8 @@ def _applied(
 ) -> Changed:
     if change.kind == "update":
         return Changed(_updated(quads, change, prefixes, base))
+    if change.kind == "patch":
+        return Changed(_patched(quads, change))
     graph = _graph(change.graph)
     before = {quad for quad in quads if quad.graph_name == graph}
     exists = bool(before) or change.graph is None
@@ -87,6 +100,22 @@ def _applied(
     added = _sent(change, graph, base, max_bytes)
     rest = quads - before if change.kind == "put" else quads
     return Changed(set(rest | added), not exists and bool(added))
+
+
+def _patched(quads: Quads, change: Change) -> set[Quad]:
+    wanted = patch.read(change.body.decode("utf-8"))
+    added, removed = _statements(wanted.added), _statements(wanted.removed)
+    if gone := removed.keys() - quads:
+        raise Conflict(
+            f"{len(gone)} of the statements to be removed are not there any more.",
+            statements=sorted(removed[quad] for quad in gone),
+        )
+    return (set(quads) - removed.keys()) | added.keys()
+
+
+def _statements(lines: Iterable[str]) -> dict[Quad, str]:
+    """Return quads with the statements that they were read from."""
+    return {quad: line for line in lines for quad in parse(line, RdfFormat.N_QUADS)}
 
 
 def _check(change: Change, exists: bool) -> None:

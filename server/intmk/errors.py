@@ -136,6 +136,13 @@ class PreconditionFailed(GraphError):
     status = 412
 
 
+class Conflict(GraphError):
+    """A proposal does not fit the graph or its own state any more; ``conflicts`` says why."""
+
+    title = "The graph has moved on"
+    status = 409
+
+
 class TooLarge(GraphError):
     """A request body or an answer exceeds its limit."""
 

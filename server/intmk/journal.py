@@ -19,8 +19,9 @@ from intmk.errors import NotFound
 
 JOURNAL, PENDING = "versions.jsonl", "pending"
 # How a version came about: from the files, by a SPARQL update, through the Graph Store Protocol,
-# or from a backup.
+# from a backup, by a proposal that was accepted, or by taking changes back.
 BUILD, UPDATE, GRAPHS, RESTORE = "build", "update", "graphs", "restore"
+PROPOSAL, ROLLBACK = "proposal", "rollback"
 _ID_CHARACTERS = 16
 
 
@@ -29,7 +30,9 @@ class Record(NamedTuple):
 
     ``number`` counts from 1, ``id`` is the version's, ``time`` is UTC after RFC 3339, ``parent``
     the id that was current before. ``triples`` are those of the default graph, ``quads`` all.
-    ``kind`` is one of BUILD, UPDATE, GRAPHS and RESTORE, ``by`` the name of the token used.
+    ``kind`` is one of those above, ``by`` the name of the token used. ``author`` and ``reason`` say
+    whose change it is and why, ``proposal`` is the number of the proposal that it was, ``comment``
+    what its reviewer said.
     """
 
     number: int
@@ -40,6 +43,10 @@ class Record(NamedTuple):
     quads: int
     kind: str
     by: str | None = None
+    author: str | None = None
+    reason: str | None = None
+    proposal: int | None = None
+    comment: str | None = None
 
 
 def records(store: Path) -> list[Record]:

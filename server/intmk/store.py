@@ -13,11 +13,11 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version as package_version
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from pyoxigraph import (
     CanonicalizationAlgorithm,
@@ -30,7 +30,7 @@ from pyoxigraph import (
     serialize,
 )
 
-from intmk import journal, sources
+from intmk import journal, record, sources
 from intmk.errors import BuildRefused, Busy, GraphError, NotFound
 from intmk.report import Report
 from intmk.sources import Collection, Progress, collect, materialise, quiet
@@ -148,10 +148,12 @@ def publish(
     *,
     keep: int = KEEP,
     progress: Progress = quiet,
+    why: Mapping[str, Any] | None = None,
 ) -> Version:
     """Store a dataset as a version and make it current; whoever calls holds the lock.
 
-    ``kind`` and ``by`` are for the journal. A dataset that is current already is left as it is.
+    ``kind``, ``by`` and ``why`` (further fields of a record) are for the journal. What changes is
+    recorded first (see ``record``). A dataset that is current already is left as it is.
     """
     target, previous = store / VERSIONS / dump.id, current_version(store)
     made = not target.is_dir()
@@ -162,7 +164,11 @@ def publish(
     if previous != dump.id or before is None:
         progress("publishing", 0, 1)
         parent = previous if previous != dump.id else None
+        number = before.number + 1 if before else 1
+        old = store / VERSIONS / parent / "dump.nq" if parent else None
+        record.keep(store, number, dump.id, old, dump.data)
         new = journal.Record(0, dump.id, "", parent, dump.triples, quads, kind, by)
+        new = new._replace(**(why or {}))
         before = journal.record(store, new, lambda: _point(store, dump.id))
         _tidy(store, {dump.id, previous}, keep)
     progress("publishing", 1, 1)

@@ -18,7 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from intmk import changes, errors, gate, isolation, journal, store, vocab, wire
+from intmk import changes, errors, gate, isolation, journal, proposals, store, vocab, wire
 from intmk.changes import Change
 from intmk.report import Report
 from intmk.settings import Settings, read
@@ -152,6 +152,8 @@ def _confined(settings: Settings, change: Change) -> Written:
     with store.exclusive(settings.store, settings.write_wait_s):
         _set_deadline(settings.write_timeout_s)
         _check_version(settings.store, change)
+        if change.proposal is not None:
+            proposals.require_undecided(settings.store, change.proposal)
         before = store.load_current(settings.store)
         changed = changes.apply(before, change, prefixes, vocab.BASE, settings.write_bytes)
         after = gate.follow(before, changed.quads)
@@ -159,9 +161,18 @@ def _confined(settings: Settings, change: Change) -> Written:
         dump = store.canonical_dump(after)
         # From here on it is only files, and better not stopped half-way through.
         _set_deadline(0)
-        kind = journal.UPDATE if change.kind == "update" else journal.GRAPHS
-        made = store.publish(settings.store, dump, kind, change.by, keep=settings.keep_versions)
+        made = store.publish(
+            settings.store, dump, _kind(change), change.by, keep=settings.keep_versions,
+            why=change.why,
+        )  # fmt: skip
     return Written(made.id, made.number, made.new, changed.has_created)
+
+
+def _kind(change: Change) -> str:
+    """Return how the journal calls a change."""
+    if change.kind == "patch":
+        return journal.PROPOSAL if change.proposal is not None else journal.ROLLBACK
+    return journal.UPDATE if change.kind == "update" else journal.GRAPHS
 
 
 def _set_deadline(seconds: float) -> None:
