@@ -44,9 +44,11 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     kinds = [kind.name for kind in loads.KINDS]
     parser.add_argument("--size", nargs="+", help="real, 10k, 1M, 10M; all but 10M by default")
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS))
-    parser.add_argument("--part", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--part", nargs="+", choices=PARTS)
     parser.add_argument("--kinds", nargs="+", choices=kinds, default=kinds)
-    parser.add_argument("--clients", nargs="+", type=int, help="1 8 32 by default")
+    parser.add_argument(
+        "--clients", nargs="+", type=int, help="1 8 32 by default, 8 for other sizes than 10k"
+    )
     parser.add_argument("--seconds", type=float, help="of one measurement; 1 by default")
     parser.add_argument("--rounds", type=int, help="A B A B … so many times; 3 by default")
     parser.add_argument("--quick", action="store_true", help="10k, 8 clients, one round of 0.1 s")
@@ -54,12 +56,19 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     chosen = parser.parse_args(given)
     quick = chosen.quick
     chosen.size = chosen.size or (["10k"] if quick else ["real", "10k", "1M"])
-    chosen.clients = chosen.clients or ([8] if quick else [1, 8, 32])
     chosen.seconds = chosen.seconds or (0.1 if quick else 1.0)
     chosen.rounds = chosen.rounds or (1 if quick else 3)
-    if quick and chosen.part == list(PARTS):
-        chosen.part = ["unique", "repeated"]
     return chosen
+
+
+def narrowed(chosen: argparse.Namespace, size: str) -> argparse.Namespace:
+    """Return what to do with one graph: everything with 10k, unless said otherwise."""
+    is_main = size == "10k"
+    parts = PARTS if is_main and not chosen.quick else PARTS[: 1 + is_main]
+    clients = [1, 8, 32] if is_main and not chosen.quick else [8]
+    given = vars(chosen)
+    narrow = {"part": chosen.part or parts, "clients": chosen.clients or clients}
+    return argparse.Namespace(**given | narrow)
 
 
 def main() -> None:
@@ -74,7 +83,7 @@ def main() -> None:
     for size in chosen.size:
         with tempfile.TemporaryDirectory(dir=INSTALLED) as folder:
             dump = graph(size, Path(folder))
-            rows = list(run(size, dump, suited(size, peers), chosen, goals))
+            rows = list(run(size, dump, suited(size, peers), narrowed(chosen, size), goals))
         print(tables.of_size(size, rows), flush=True)
         goals.take(size, rows)
         everything += [{"size": size} | asdict(row) for row in rows]
@@ -132,10 +141,9 @@ def run(
             server for peer in peers if (server := started(stack, peer, dump, every[0])) is not None
         ]
         for server in servers:
-            wrong = measure.differences(server, every, store)
-            say(
-                f"{server.peer.name}: " + (f"answers differ: {wrong}" if wrong else "answers agree")
-            )
+            server.wrong = measure.differences(server, every, store)
+            told = f"answers differ: {server.wrong}" if server.wrong else "answers agree"
+            say(f"{server.peer.name}: {told}")
         del store
         say(f"about {minutes(chosen, len(servers)):.0f} minutes")
         for part in ("unique", "repeated"):
@@ -144,7 +152,7 @@ def run(
                     yield from cells(part, servers, load, chosen)
         print(tables.servers(servers), flush=True)
         goals.servers(size, servers)
-    if "endless" in chosen.part and size == "10k":
+    if "endless" in chosen.part:
         for peer in peers:
             yield from endless(peer, dump, every[0])
 

@@ -40,6 +40,7 @@ class Server:
     load_s: float
     start_s: float
     start_mb: float
+    wrong: list[str] = field(default_factory=list)
     numbers: dict[str, Iterator[int]] = field(default_factory=dict)
 
     def unique(self, load: Load) -> Iterator[bytes]:

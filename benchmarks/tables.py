@@ -31,6 +31,7 @@ def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
 def servers(running: Sequence[Server]) -> str:
     """Return what it took to load and start each server, and the memory it holds now."""
     head = ["server", "load, s", "start to first answer, s", "memory then, MB", "after queries, MB"]
+    head.append("other answers than pyoxigraph to")
     lines = [
         [
             f"{one.peer.name} ({one.peer.version()})",
@@ -38,6 +39,7 @@ def servers(running: Sequence[Server]) -> str:
             f"{one.start_s:.2f}",
             f"{one.start_mb:.0f}",
             f"{processes.memory_mb(one.pid):.0f}",
+            ", ".join(one.wrong),
         ]
         for one in running
     ]
