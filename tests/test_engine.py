@@ -175,10 +175,11 @@ def test_an_answer_over_the_size_limit_is_an_error_not_a_cut(store: Path) -> Non
         assert ask(engine, "SELECT * { ?s ?p ?o } LIMIT 10").read()
 
 
-def test_a_long_answer_is_whole_and_in_a_file(memory: Engine) -> None:
+def test_a_long_answer_is_whole_and_in_a_file(store: Path) -> None:
     """Beyond what is kept in memory nothing is lost, and the length is known."""
     long = "SELECT ?a ?b { ?a ?p ?c . ?b ?q ?d FILTER(?d < 100) }"
-    answer = memory.ask(Question(long, (("csv", "text/csv"),)))
+    with running(store, query_timeout_s=60) as (engine, _):
+        answer = engine.ask(Question(long, (("csv", "text/csv"),)))
     assert not isinstance(answer.content, bytes)
     body = answer.read()
     assert answer.length == len(body)

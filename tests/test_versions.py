@@ -73,7 +73,7 @@ def test_the_format_is_negotiated(
     """JSON where the client does not mind."""
     response = server.client.get(f"/versions{query}", headers={"Accept": accept} if accept else {})
     assert (response.status_code, response.headers["Content-Type"]) == (200, content_type)
-    assert response.vary.to_header() == "Accept"
+    assert "Accept" in response.vary
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import socket
 import threading
+import time
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -19,15 +20,19 @@ from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 from werkzeug.exceptions import HTTPException
 
-from intmk import errors, formats, protocol, update, versions
-from intmk.engine import Engine, Question, Workers
+from intmk import errors, gateway, metrics, replies, update, versions
+from intmk.engine import Engine, Question, Workers, question_name
 from intmk.errors import GraphError
+from intmk.gateway import Application, Gateway
 from intmk.graphs import Graphs
+from intmk.metrics import Tally
 from intmk.pages import Pages
+from intmk.protocol import Endpoint, Operation
 from intmk.settings import Settings
 
-_EXPOSED = "ETag, Graph-Version, Link, Location, Retry-After, Server-Timing, WWW-Authenticate"
-_ALLOWED = "Accept, Authorization, Content-Type, If-Match, If-None-Match"
+_ALLOWED = (
+    "Accept, Authorization, Content-Type, If-Match, If-None-Match, Query-Id, Content-Encoding"
+)
 _SHUTDOWN_S = 5
 _BY_STATUS: dict[int, type[GraphError]] = {
     400: errors.InvalidRequest,
@@ -44,37 +49,101 @@ def create_app(settings: Settings, engine: Engine) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = settings.query_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.query_bytes
     site = Pages(settings, engine)
-    for routes in (protocol.blueprint(engine, settings, partial(_page, site)), site.blueprint):
-        app.register_blueprint(routes)
+    app.register_blueprint(site.blueprint)
     for routes in (update.blueprint(engine, settings), Graphs(settings, engine).blueprint):
         app.register_blueprint(routes)
     app.register_blueprint(versions.blueprint(settings))
-    app.add_url_rule("/health", view_func=partial(_health, engine), endpoint="health")
+    app.add_url_rule("/sparql", "sparql", partial(_page, site), methods=["GET", "POST"])
+    app.add_url_rule(
+        "/sparql/running/<name>", "cancel", partial(_cancel, engine), methods=["DELETE"]
+    )
+    _add_observation(app, settings, engine)
+    app.before_request(_refuse)
     app.register_error_handler(GraphError, partial(_problem, site))
     app.register_error_handler(HTTPException, partial(_http_problem, site))
     app.after_request(_share)
+    tally = Tally(engine.directory / "metrics")
+    endpoint = Endpoint(engine, settings, tally)
+    app.wsgi_app = Gateway(app.wsgi_app, endpoint, settings, tally)  # type: ignore[method-assign]
     return app
 
 
-def _page(site: Pages, operation: protocol.Operation) -> Response:
+def _add_observation(app: Flask, settings: Settings, engine: Engine) -> None:
+    app.add_url_rule("/health", "health", partial(_ready, engine))
+    app.add_url_rule("/health/ready", "ready", partial(_ready, engine))
+    app.add_url_rule("/health/live", "live", _live)
+    app.add_url_rule("/metrics", "metrics", partial(_metrics, settings, engine))
+
+
+def _refuse() -> None:
+    """Tell what the gateway found wrong with the request."""
+    error = request.environ.get(gateway.ERROR)
+    if error:
+        raise error
+
+
+def _page(site: Pages) -> Response:
     """Answer a browser at /sparql with a page."""
+    operation: Operation = request.environ[gateway.OPERATION]
     if operation.query is None:
         return site.sparql(None)
     return site.sparql(Question(operation.query, (), *operation.dataset))
 
 
-def _health(engine: Engine) -> Response:
+def _cancel(engine: Engine, name: str) -> Response:
+    """DELETE /sparql/running/<Query-Id>: stop that query. Who knows its id may."""
+    if not engine.cancel(question_name(name)):
+        raise errors.NotFound(
+            "No query with this Query-Id is being answered.",
+            hint="It may have ended, or be waiting for a worker.",
+        )
+    return Response(status=204)
+
+
+def _live() -> Response:
+    """Tell that this process answers."""
+    return _json({"status": "ok"})
+
+
+def _ready(engine: Engine) -> Response:
     """Tell that questions are answered, by how many workers and from which version."""
     status = engine.status()
-    body = {"status": "ok", "version": status["version"], "workers": len(status["workers"])}
-    return Response(json.dumps(body), content_type="application/json")
+    if not status["workers"]:
+        raise errors.Unavailable("No query worker is there yet.")
+    return _json({"status": "ok", "version": status["version"], "workers": len(status["workers"])})
+
+
+def _json(body: dict[str, object]) -> Response:
+    response = Response(json.dumps(body), content_type="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _metrics(settings: Settings, engine: Engine) -> Response:
+    """Tell what was counted in every process, and about the version that is served."""
+    gauges = {"up": ("Whether questions are answered", 0.0)}
+    try:
+        status = engine.status()
+        folder = settings.store / "versions" / status["version"]
+        dump = (folder / "dump.nq").stat()
+        gauges = {
+            "up": ("Whether questions are answered", 1.0),
+            "workers": ("Workers for short queries", float(len(status["workers"]))),
+            "slow_workers": ("Workers at long queries", float(len(status["slow"]))),
+            "snapshot_bytes": ("Length of the served version as N-Quads", float(dump.st_size)),
+            "snapshot_age_seconds": ("Age of the served version", time.time() - dump.st_mtime),
+        }
+    except (errors.Unavailable, OSError):
+        # What was counted is worth telling all the more.
+        pass
+    body = metrics.exposition(engine.directory / "metrics", gauges)
+    response = Response(body, content_type=metrics.CONTENT_TYPE)
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def _share(response: Response) -> Response:
-    """Let any page read any answer (CORS); nothing here depends on who asks."""
-    response.headers["Access-Control-Allow-Origin"] = "*"
-    response.headers["Access-Control-Expose-Headers"] = _EXPOSED
-    response.headers["X-Content-Type-Options"] = "nosniff"
+    """Answer a preflight request (CORS), which carries no token and needs none."""
     if request.method == "OPTIONS":
         response.headers["Access-Control-Allow-Methods"] = response.headers.get("Allow", "")
         response.headers["Access-Control-Allow-Headers"] = _ALLOWED
@@ -87,53 +156,28 @@ def _http_problem(site: Pages, error: HTTPException) -> Response:
     if error.code is None or error.code < 400:
         return cast(Response, Response.force_type(error.get_response()))
     kind = _BY_STATUS.get(error.code, GraphError)
-    allowed = sorted(getattr(error, "valid_methods", None) or [])
     detail = {
         404: f"There is nothing at {request.path}.",
         405: f"{request.method} is not offered at {request.path}.",
         413: "The request body is longer than this server reads.",
     }.get(error.code, "See the server's log." if kind is GraphError else error.description or "")
-    response = _problem(site, kind(detail, allow=allowed))
-    if allowed:
-        response.headers["Allow"] = ", ".join(allowed)
-    return response
+    return _problem(site, kind(detail, allow=sorted(getattr(error, "valid_methods", None) or [])))
 
 
 def _problem(site: Pages, error: GraphError) -> Response:
     """Return an error as the client likes to read it, as a problem document by default."""
-    body = errors.problem(error)
-    accept = request.headers.get("Accept") or "*/*"
-    content_type = max(_WRITERS, key=lambda one: formats.quality(accept, one))
-    if content_type == "text/html":
-        response = site.error(error)
-    else:
-        response = Response(_WRITERS[content_type](body), error.status)
-        text = content_type.startswith("text/")
-        response.headers["Content-Type"] = content_type + ("; charset=utf-8" if text else "")
-    response.headers["Cache-Control"] = "no-store"
-    response.vary.add("Accept")
-    if isinstance(error, errors.Busy):
-        response.headers["Retry-After"] = str(error.retry_after_s)
+    request.environ[gateway.OUTCOME] = errors.slug(type(error))
+    reply = replies.problem(error, request.headers.get("Accept"))
+    if reply:
+        assert isinstance(reply.body, bytes)  # noqa: S101 - problems are short
+        return Response(reply.body, reply.status, reply.headers)
+    response = site.error(error)
+    for name, value in replies.problem_headers(error):
+        if name == "Vary":
+            response.vary.add(value)
+        else:
+            response.headers[name] = value
     return response
-
-
-def _json(body: dict[str, object]) -> str:
-    return json.dumps(body, ensure_ascii=False)
-
-
-def _text(body: dict[str, object]) -> str:
-    place = f"Line {body['line']}, column {body['column']}" if "line" in body else ""
-    lines = (body["title"], place, body["detail"], body.get("hint"))
-    return "".join(f"{line}\n" for line in lines if line)
-
-
-# The first is the default: whichever the client likes as well as any other.
-_WRITERS = {
-    "application/problem+json": _json,
-    "application/json": _json,
-    "text/html": _text,
-    "text/plain": _text,
-}
 
 
 def serve(settings: Settings) -> None:
@@ -173,10 +217,10 @@ def _check_address(settings: Settings) -> None:
         ) from error
 
 
-def _front(settings: Settings, directory: Path) -> Flask:
+def _front(settings: Settings, directory: Path) -> Application:
     """Return the application for one front process, which ends when its parent does."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    return create_app(settings, Engine(directory, settings))
+    return create_app(settings, Engine(directory, settings)).wsgi_app
 
 
 def _end_with_parent() -> None:

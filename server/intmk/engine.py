@@ -5,6 +5,7 @@ thousand parentheses end the process that parses them.
 """
 
 import contextlib
+import hashlib
 import json
 import os
 import socket
@@ -65,6 +66,11 @@ class Asker(NamedTuple):
     question: bytes
     address: bytes = bytes(16)
     has_left: Callable[[], bool] = lambda: False
+
+
+def question_name(query_id: str) -> bytes:
+    """Return the name under which the workers know the question of a Query-Id."""
+    return hashlib.blake2b(query_id.encode(errors="replace"), digest_size=16).digest()
 
 
 # Whoever speaks to a client says here for whom all questions of this thread are asked.

@@ -29,6 +29,7 @@ from pyoxigraph import RdfFormat, Store
 
 from intmk import evaluation, isolation, vocab
 from intmk.board import Board
+from intmk.metrics import Tally
 from intmk.settings import Settings, read
 
 # Measured: 370 MB of memory for a million triples, whose N-Quads are about 150 MB.
@@ -70,6 +71,7 @@ class Nursery:
         self._prefixes = vocab.prefixes(settings.root)
         self._store = self._load()
         self._board = board
+        self._tally = Tally(directory / "metrics")
         self._workers: set[int] = set()
         self._slow: set[int] = set()
         self._retired: set[int] = set()
@@ -210,6 +212,8 @@ class Nursery:
             group.discard(pid)
         code = os.waitstatus_to_exitcode(status)
         reason = self._sentences.pop(pid, None) or REASONS.get(-code, "lost")
+        if code != 0 and not self._is_ending:
+            self._tally.ended(reason)
         slot = self._board.release(pid)
         if slot:
             self._ends[slot.question] = reason

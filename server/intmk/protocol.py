@@ -1,24 +1,26 @@
-"""The query operation of the SPARQL 1.1 Protocol (section 2.1) at ``/sparql``.
+"""The query operation of the SPARQL 1.1 Protocol (section 2.1), whatever carries it.
 
 Parameters are read strictly: each exactly once, each valid UTF-8. Answers are formatted by the
-engine; a browser is handed over to a page.
+engine, and given again from memory while the version lasts; entity tags, codings and digests are
+those of RFC 9110 and RFC 9530.
 """
 
 import hashlib
 import re
+import time
 from collections.abc import Callable, Iterable
-from functools import lru_cache
-from typing import IO
-from urllib.parse import parse_qsl
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import IO, NamedTuple
+from urllib.parse import unquote_to_bytes
 
-from flask import Blueprint, Response, request
-from werkzeug.wsgi import FileWrapper
-
-from intmk import formats
+from intmk import formats, replies
+from intmk.cache import Cache, Kept
 from intmk.engine import Answer, Engine, Question
-from intmk.errors import InvalidRequest, UnsupportedMediaType, UpdateForbidden
+from intmk.errors import GraphError, InvalidRequest, UnsupportedMediaType, UpdateForbidden, slug
+from intmk.metrics import Tally
+from intmk.replies import Headers, Reply
 from intmk.settings import Settings
-from intmk.wire import CHUNK_BYTES
 
 FORM = "application/x-www-form-urlencoded"
 QUERY = "application/sparql-query"
@@ -26,9 +28,22 @@ UPDATE = "application/sparql-update"
 _READ_ONLY = "This address answers SELECT, ASK, CONSTRUCT and DESCRIBE."
 # Two evaluations of such a query differ, so its answer is not worth keeping.
 _VOLATILE = re.compile(r"\b(NOW|RAND|UUID|STRUUID|BNODE)\b", re.IGNORECASE)
+_KEPT_BYTES = 1_000_000
+# Addresses up to this length are read once only while they are repeated.
+_REMEMBERED_CHARACTERS = 8192
+_CHARSET = re.compile(r""";\s*charset\s*=\s*"?([^\s;"]+)""", re.IGNORECASE)
 
-# Shows a page for a browser: the query (None for an empty form), and its dataset.
-Page = Callable[["Operation"], Response]
+
+class Request(NamedTuple):
+    """What the protocol looks at in a request; ``body`` reads it, within the server's limit."""
+
+    method: str
+    query_string: str
+    accept: str | None = None
+    accept_encoding: str | None = None
+    if_none_match: str | None = None
+    content_type: str = ""
+    body: Callable[[], bytes] = bytes
 
 
 class Parameters:
@@ -36,17 +51,13 @@ class Parameters:
 
     def __init__(self, *encoded: bytes) -> None:
         """Read URL-encoded texts; raises InvalidRequest where one is not UTF-8."""
-        self._pairs: list[tuple[str, str]] = []
-        for text in encoded:
-            try:
-                self._pairs += parse_qsl(
-                    text.decode("ascii"), keep_blank_values=True, errors="strict"
-                )
-            except ValueError as error:
-                raise InvalidRequest(
-                    f"The parameters are not UTF-8: {error}.",
-                    hint="Percent-encode every character outside ASCII as UTF-8.",
-                ) from error
+        try:
+            self._pairs = [_pair(part) for text in encoded for part in text.split(b"&") if part]
+        except UnicodeDecodeError as error:
+            raise InvalidRequest(
+                f"The parameters are not UTF-8: {error}.",
+                hint="Percent-encode every character outside ASCII as UTF-8.",
+            ) from error
 
     def all(self, name: str) -> tuple[str, ...]:
         """Return every value of a parameter."""
@@ -62,23 +73,25 @@ class Parameters:
         return values[0] if values else None
 
 
+def _pair(part: bytes) -> tuple[str, str]:
+    name, _, value = part.replace(b"+", b" ").partition(b"=")
+    return unquote_to_bytes(name).decode(), unquote_to_bytes(value).decode()
+
+
+@dataclass(frozen=True)
 class Operation:
     """One query operation as the client asked for it, whichever of the three ways it took.
 
     ``query`` is None for a GET that asks for the service description.
     """
 
-    def __init__(self) -> None:
-        """Read the current request; raises InvalidRequest, UnsupportedMediaType, ...."""
-        parameters, self.query = _read()
-        if parameters.all("update"):
-            raise UpdateForbidden("The request has the parameter update.", hint=_READ_ONLY)
-        self.default_graphs = parameters.all("default-graph-uri")
-        self.named_graphs = parameters.all("named-graph-uri")
-        self.format = parameters.one("format")
-        self.accept = request.headers.get("Accept")
+    query: str | None
+    default_graphs: tuple[str, ...] = ()
+    named_graphs: tuple[str, ...] = ()
+    format: str | None = None
+    accept: str | None = None
 
-    @property
+    @cached_property
     def wants_html(self) -> bool:
         """Whether a page is the best answer to this client."""
         if self.format is None:
@@ -97,26 +110,36 @@ class Operation:
         return Question(text, offers, *self.dataset)
 
 
-def _read() -> tuple[Parameters, str | None]:
-    """Return the parameters and the query of the current request."""
+def _in_address(query_string: str, accept: str | None) -> Operation:
+    return read(Request("GET", query_string, accept))
+
+
+def read(request: Request) -> Operation:
+    """Return the operation of a request; raises InvalidRequest, UnsupportedMediaType, ...."""
+    parameters, query = _read(request)
+    if parameters.all("update"):
+        raise UpdateForbidden("The request has the parameter update.", hint=_READ_ONLY)
+    return Operation(
+        query,
+        parameters.all("default-graph-uri"),
+        parameters.all("named-graph-uri"),
+        parameters.one("format"),
+        request.accept,
+    )
+
+
+def _read(request: Request) -> tuple[Parameters, str | None]:
+    """Return the parameters and the query of a request."""
+    in_address = request.query_string.encode("latin-1")
     if request.method != "POST":
-        parameters = Parameters(request.query_string)
+        parameters = Parameters(in_address)
         return parameters, parameters.one("query")
-    media_type = request.mimetype
-    if media_type == UPDATE:
-        raise UpdateForbidden("The request body is an update.", hint=_READ_ONLY)
-    charset = request.mimetype_params.get("charset", "utf-8").lower()
-    if media_type not in (FORM, QUERY) or charset not in ("utf-8", "utf8", "us-ascii"):
-        raise UnsupportedMediaType(
-            f"The request body is {request.content_type or 'of no stated type'}.",
-            hint=f"Send {QUERY} or {FORM}, in UTF-8.",
-            offered=[QUERY, FORM],
-        )
+    media_type = _media_type(request.content_type)
     if media_type == FORM:
-        parameters = Parameters(request.query_string, request.get_data())
+        parameters = Parameters(in_address, request.body())
         query = parameters.one("query")
     else:
-        parameters, query = Parameters(request.query_string), _direct()
+        parameters, query = Parameters(in_address), _direct(request.body())
         if parameters.all("query"):
             raise InvalidRequest("There is a query both in the address and in the body.")
     if query is None:
@@ -124,9 +147,25 @@ def _read() -> tuple[Parameters, str | None]:
     return parameters, query
 
 
-def _direct() -> str:
+def _media_type(content_type: str) -> str:
+    """Return FORM or QUERY; raises UnsupportedMediaType for any other."""
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type == UPDATE:
+        raise UpdateForbidden("The request body is an update.", hint=_READ_ONLY)
+    charset = _CHARSET.search(content_type)
+    is_utf8 = charset is None or charset[1].lower() in ("utf-8", "utf8", "us-ascii")
+    if media_type not in (FORM, QUERY) or not is_utf8:
+        raise UnsupportedMediaType(
+            f"The request body is {content_type[:200] or 'of no stated type'}.",
+            hint=f"Send {QUERY} or {FORM}, in UTF-8.",
+            offered=[QUERY, FORM],
+        )
+    return media_type
+
+
+def _direct(body: bytes) -> str:
     try:
-        return request.get_data().decode("utf-8")
+        return body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InvalidRequest(f"The query is not UTF-8: {error}.") from error
 
@@ -145,61 +184,134 @@ def _offers(
     return tuple((offer.format.extension, offer.media_type) for offer in wanted)
 
 
-def blueprint(engine: Engine, settings: Settings, page: Page | None = None) -> Blueprint:
-    """Return the routes of the protocol; ``page`` answers browsers, who get RDF without it."""
-    routes = Blueprint("protocol", __name__)
-    endpoint = f"{settings.public_url}/sparql"
+class Endpoint:
+    """Answers operations: from what the client has, from memory, or from the engine."""
 
-    @routes.route("/sparql", methods=["GET", "POST"])
-    def sparql() -> Response:
-        operation = Operation()
-        if operation.wants_html and page:
-            response = page(operation)
-        elif operation.query is None:
-            response = _answer(engine, operation.question(description(endpoint), formats.GRAPHS))
+    def __init__(self, engine: Engine, settings: Settings, tally: Tally) -> None:
+        """Take who is asked, the settings, and where queries are counted."""
+        self._engine = engine
+        self._tally = tally
+        self._cache = Cache(settings.cache_mb * 1_000_000)
+        self._description = description(f"{settings.public_url}/sparql")
+        self._remembered = lru_cache(maxsize=1024)(_in_address)
+
+    def read(self, request: Request) -> Operation:
+        """Return the operation of a request, read once while it is repeated.
+
+        Raises InvalidRequest, UnsupportedMediaType, ....
+        """
+        if request.method == "POST" or len(request.query_string) > _REMEMBERED_CHARACTERS:
+            return read(request)
+        return self._remembered(request.query_string, request.accept)
+
+    def answer(self, operation: Operation, request: Request) -> Reply:
+        """Return the answer to an operation; raises what ``Engine.ask`` raises."""
+        started = time.perf_counter()
+        try:
+            asked = _Asked(operation, request, self._engine.version(), self._description, started)
+            kind, outcome, reply = self._answer(asked)
+        except GraphError as error:
+            self._tally.query("unknown", slug(type(error)), time.perf_counter() - started)
+            raise
+        self._tally.query(kind, outcome, time.perf_counter() - started)
+        return reply
+
+    def _answer(self, asked: "_Asked") -> tuple[str, str, Reply]:
+        """Return the kind of the answer, the outcome, and the reply."""
+        tag = asked.held_tag()
+        if tag:
+            return "unknown", "not-modified", asked.not_modified(tag)
+        kept = self._kept(asked)
+        if kept:
+            return kept.kind, "answered", asked.short(kept, "cache")
+        answer = self._engine.ask(asked.question)
+        if not isinstance(answer.content, bytes):
+            return answer.kind, "answered", asked.long(answer, answer.content)
+        kept = Kept(answer.kind, answer.media_type, answer.version, answer.content)
+        if asked.is_stable and answer.length <= _KEPT_BYTES:
+            self._cache.put(asked.question, kept)
+        return kept.kind, "answered", asked.short(kept, "query")
+
+    def _kept(self, asked: "_Asked") -> Kept | None:
+        kept = self._cache.get(asked.version, asked.question) if asked.is_stable else None
+        self._tally.cache("hit" if kept else "miss" if asked.is_stable else "unkept")
+        return kept
+
+
+class _Asked:
+    """An operation on the version it begins with, and how its answer is put to this client."""
+
+    def __init__(
+        self, operation: Operation, request: Request, version: str, about: str, started: float
+    ) -> None:
+        if operation.query is None:
+            self.question = operation.question(about, formats.GRAPHS)
         else:
-            response = _answer(engine, operation.question(operation.query))
-        response.vary.add("Accept")
-        return response
+            self.question = operation.question(operation.query)
+        self.version = version
+        self.is_stable = not _VOLATILE.search(self.question.text)
+        # What is posted is not cached by anyone between us and the client (RFC 9110 9.3.3).
+        self._is_tagged = self.is_stable and request.method != "POST"
+        self._if_none_match = request.if_none_match
+        self._in_gzip = replies.takes_gzip(request.accept_encoding)
+        self._started = started
 
-    return routes
+    def held_tag(self) -> str:
+        """Return the entity tag of the answer that the client has already, or nothing."""
+        if not self._if_none_match or not self._is_tagged:
+            return ""
+        plain = self._tag(self.version)
+        tags = (plain, replies.coded_tag(plain))
+        return next((tag for tag in tags if replies.has_tag(self._if_none_match, tag)), "")
+
+    def _tag(self, version: str) -> str:
+        """Return a strong entity tag: same version, question and formats, same bytes."""
+        question = hashlib.sha256(repr(self.question).encode(errors="surrogatepass"))
+        return f'"{version}-{question.hexdigest()[:16]}"'
+
+    def not_modified(self, tag: str) -> Reply:
+        """Return the reply to who has the answer already."""
+        return Reply(
+            304,
+            [("ETag", tag), ("Graph-Version", self.version), *_OF_TAGGED],
+            outcome="not-modified",
+        )
+
+    def short(self, kept: Kept, source: str) -> Reply:
+        """Return a reply with length and digest; ``source`` names the time in Server-Timing."""
+        in_gzip = self._in_gzip and len(kept.plain) >= replies.COMPRESSED_BYTES
+        body = kept.gzip if in_gzip else kept.plain
+        headers = self._headers(kept.media_type, kept.version, source, in_gzip)
+        headers.append(("Content-Length", str(len(body))))
+        headers.append(("Repr-Digest", kept.gzip_digest if in_gzip else kept.plain_digest))
+        return Reply(200, headers, body)
+
+    def long(self, answer: Answer, file: IO[bytes]) -> Reply:
+        """Return a reply from a file; compressed, its length is not known before."""
+        headers = self._headers(answer.media_type, answer.version, "query", self._in_gzip)
+        if self._in_gzip:
+            return Reply(200, headers, replies.Chunks(file, in_gzip=True))
+        headers.append(("Content-Length", str(answer.length)))
+        return Reply(200, headers, replies.Chunks(file, in_gzip=False))
+
+    def _headers(self, media_type: str, version: str, source: str, in_gzip: bool) -> Headers:
+        spent_ms = (time.perf_counter() - self._started) * 1000
+        text = media_type.startswith("text/")
+        headers = [
+            ("Content-Type", media_type + ("; charset=utf-8" if text else "")),
+            ("Graph-Version", version),
+            ("Server-Timing", f"{source};dur={spent_ms:.2f}"),
+        ]
+        if self._is_tagged:
+            tag = self._tag(version)
+            headers.append(("ETag", replies.coded_tag(tag) if in_gzip else tag))
+        if in_gzip:
+            headers.append(("Content-Encoding", "gzip"))
+        return headers + (_OF_TAGGED if self._is_tagged else _OF_OTHERS)
 
 
-def _answer(engine: Engine, question: Question) -> Response:
-    """Return the engine's answer, or 304 when the client has it already."""
-    is_stable = request.method != "POST" and not _VOLATILE.search(question.text)
-    if is_stable and request.if_none_match:
-        tag = _tag(question, engine.version())
-        if request.if_none_match.contains(tag):
-            response = Response(status=304)
-            response.set_etag(tag)
-            return response
-    answer = engine.ask(question)
-    response = _response(answer)
-    response.headers["Cache-Control"] = "no-cache" if is_stable else "no-store"
-    if is_stable:
-        response.set_etag(_tag(question, answer.version))
-    return response
-
-
-def _response(answer: Answer) -> Response:
-    text = answer.media_type.startswith("text/")
-    content_type = answer.media_type + ("; charset=utf-8" if text else "")
-    if isinstance(answer.content, bytes):
-        response = Response(answer.content, content_type=content_type)
-    else:
-        body: IO[bytes] = answer.content
-        response = Response(FileWrapper(body, CHUNK_BYTES), content_type=content_type)
-        response.direct_passthrough = True
-        response.headers["Content-Length"] = str(answer.length)
-    response.headers["Server-Timing"] = f"query;dur={answer.seconds * 1000:.2f}"
-    response.headers["Graph-Version"] = answer.version
-    return response
-
-
-def _tag(question: Question, version: str) -> str:
-    """Return a strong entity tag: same version, question and formats, same bytes."""
-    return f"{version}-{hashlib.sha256(repr(question).encode()).hexdigest()[:16]}"
+_OF_TAGGED: Headers = [("Vary", "Accept, Accept-Encoding"), ("Cache-Control", "no-cache")]
+_OF_OTHERS: Headers = [("Vary", "Accept, Accept-Encoding"), ("Cache-Control", "no-store")]
 
 
 def description(endpoint: str) -> str:
