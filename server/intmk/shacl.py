@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from typing import Literal as OneOf
 
@@ -23,7 +24,7 @@ from pyshacl.shapes_graph import ShapesGraph
 from pyshacl.validator import Validator
 from rdflib import Graph, URIRef
 from rdflib import Literal as RdfLiteral
-from rdflib.namespace import RDF, SH
+from rdflib.namespace import RDF, RDFS, SH
 from rdflib.term import Node
 
 from intmk.errors import CannotCheck
@@ -37,7 +38,10 @@ Term = NamedNode | BlankNode | Literal
 Focus = Mapping[str, Collection[str]]
 Severity = OneOf["error", "warning", "info"]
 
+ANY_CLASS = "*"
+
 _LOGGER = logging.getLogger("pyshacl")
+_TARGETS = (SH.targetClass, SH.targetNode, SH.targetSubjectsOf, SH.targetObjectsOf)
 _SEVERITIES: dict[Node | None, Severity] = {SH.Warning: "warning", SH.Info: "info"}
 
 
@@ -68,14 +72,44 @@ class Shapes:
             self.graph.parse(data=text, format="turtle")
         try:
             self._known = ShapesGraph(self.graph, False, _LOGGER)
-            self._targeted = [shape for shape in self._known.shapes if any(shape.target())]
+            self._targeted = [one for one in self._known.shapes if self._has_target(one.node)]
         except ReportableRuntimeError as error:
             raise CannotCheck(f"the shapes cannot be used: {error}") from error
+
+    def _has_target(self, shape: Node) -> bool:
+        is_class = (shape, RDF.type, RDFS.Class) in self.graph
+        return is_class or any((shape, target, None) in self.graph for target in _TARGETS)
 
     @property
     def targeted(self) -> list[URIRef]:
         """The shapes that have targets of their own (SHACL section 2.1.3)."""
         return [shape.node for shape in self._targeted]
+
+    @cached_property
+    def functional(self) -> dict[str, set[object]]:
+        """The classes for which a property has one value at most, by the property's IRI.
+
+        ANY_CLASS stands among them when it has for every thing that is a target otherwise.
+        """
+        found: dict[str, set[object]] = {}
+        for shape in self.graph.subjects(SH.maxCount, RdfLiteral(1)):
+            holders = [shape, *self.graph.subjects(SH.property, shape)]
+            for path in self.graph.objects(shape, SH.path):
+                if isinstance(path, URIRef):
+                    classes = found.setdefault(str(path), set())
+                    classes.update(kind for one in holders for kind in self._kinds(one))
+        return found
+
+    def query(self, shape: str) -> str:
+        """Return the queries of a shape's SPARQL constraints, "" when it has none."""
+        constraints = self.graph.objects(URIRef(shape), SH.sparql)
+        return "\n".join(str(self.graph.value(one, SH.select)) for one in constraints)
+
+    def _kinds(self, shape: Node) -> Iterator[object]:
+        for kind in self.graph.objects(shape, SH.targetClass):
+            yield NamedNode(str(kind))
+        if (shape, SH.targetSubjectsOf, None) in self.graph:
+            yield ANY_CLASS
 
     def results(self, store: Store, focus: Focus | None = None) -> list[Result]:
         """Judge the default graph of ``store``; named graphs are not looked at.
