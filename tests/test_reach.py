@@ -41,7 +41,8 @@ def focus(shape: str, data: str, triple: str) -> set[str]:
     return {node.rpartition("/")[2] for nodes in found.values() for node in nodes}
 
 
-DATA = """x:a a x:C ; x:p x:b . x:b x:q x:c , x:d ; a x:D . x:e a x:C ; x:p x:f ; x:n 5 . x:f x:q x:g .
+DATA = """x:a a x:C ; x:p x:b . x:b x:q x:c , x:d ; a x:D .
+x:e a x:C ; x:p x:f ; x:n 5 . x:f x:q x:g .
 x:D <http://www.w3.org/2000/01/rdf-schema#subClassOf> x:B . x:a x:n 3 . x:h a x:C ; x:n 3 ."""
 TARGET = "sh:targetClass x:C ; "
 QUERY = 'a sh:SPARQLConstraint ; sh:prefixes <http://x/prefixes> ; sh:select "SELECT $this WHERE { '

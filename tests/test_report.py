@@ -53,6 +53,11 @@ def test_json(report):
         "focus": "https://w3id.org/intmk/id/conference/intmk-18",
         "path": f"{SHAPE}path",
         "value": '"18"@de',
+        "label": "",
+        "fix": "",
+        "is_known": False,
+        "end_line": None,
+        "end_column": None,
     }
 
 

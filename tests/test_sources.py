@@ -51,7 +51,7 @@ def test_a_missing_file_cannot_be_checked(tmp_path):
 def test_a_byte_order_mark_is_no_content(tmp_path):
     """Files from Windows editors are read, and columns still count from the first letter."""
     document = sources.read(write(tmp_path, "a.ttl", b"\xef\xbb\xbf<a:s> <a:p> 1 ."))
-    assert document.place(document.statements[0].subject)[1:] == (1, 1)
+    assert document.place(document.statements[0].subject)[1:] == (1, 1, 1, 6)
 
 
 def test_formats_without_positions_are_read(tmp_path):

@@ -1,236 +1,155 @@
-"""The rules that need no shapes: declared terms, typed literals, named things, described passages.
+"""How statements are written: declared terms and prefixes, typed literals, IRIs by policy."""
 
-Each check takes a :class:`Judged` graph and yields findings with their places. The rules and their
-texts are one table.
-"""
-
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Container, Iterator
 from difflib import get_close_matches
-from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from pyoxigraph import BlankNode, DefaultGraph, Literal, NamedNode, Quad
+from pyoxigraph import BlankNode, Literal, NamedNode, Quad
+from rdflib.namespace import DCAT, DCTERMS, FOAF, ORG, OWL, PROV, RDF, RDFS, SDO, SKOS, XSD
 
-from intmk import literals, vocab
-from intmk.report import Finding, Severity
-from intmk.sources import Document, Place, Places, place_in
-from intmk.vocab import (
-    ACCEPTED,
-    DECLARATION,
-    DERIVATION,
-    DISPUTED,
-    FIRST_LINE,
-    INTMK,
-    IS_PART_OF,
-    LAST_LINE,
-    LINE_COUNT,
-    ONTOLOGY_GRAPH,
-    PAGE_PASSAGE,
-    SOURCE_GRAPH,
-    STATUS,
-    TEXT_PASSAGE,
-    TYPE,
-    WAS_DERIVED_FROM,
-    shrink,
-)
+from intmk import literals, turtle
+from intmk.judged import Judged, iri
+from intmk.report import Finding
+from intmk.rules import finding
+from intmk.sources import POSITIONED, Document, Place
+from intmk.vocab import BASE, EDTF, ID, INTMK, ONTOLOGY_GRAPH, SHAPES_GRAPH, SOURCE_GRAPH
 
-PASSAGE_KINDS = {TEXT_PASSAGE, PAGE_PASSAGE, DERIVATION, DECLARATION}
+# Vocabularies whose terms are known in full, through rdflib, beside our own.
+_VOCABULARIES = {
+    str(space): frozenset(str(term).removeprefix(str(space)) for term in dir(space))
+    for space in (DCAT, DCTERMS, FOAF, ORG, OWL, PROV, RDF, RDFS, SDO, SKOS, XSD)
+} | {EDTF.value.removesuffix("EDTF"): frozenset({"EDTF"})}
+# The rules about the IRIs of things.
+NAMING = ("iri-policy", "iri-kind", "foreign-subject")
+
+_SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_SOURCE = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*(?:#line=\d+,\d+|#page)?")
+_ASCII = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 
 
-class Rule(NamedTuple):
-    """A rule of ours: how bad its breach is, and what is said in German and in English."""
-
-    severity: Severity
-    de: str
-    en: str
+Meant = tuple[tuple[Quad, ...], tuple[Quad, ...]]
+"""Statements that are wrong, and the same as they were meant."""
 
 
-RULES = {
-    "syntax": Rule("error", "Das ist kein gültiges RDF: {detail}", "This is not RDF: {detail}"),
-    "unreadable": Rule("error", "Nicht zu prüfen: {detail}", "Cannot be checked: {detail}"),
-    "unknown-term": Rule(
-        "error",
-        "Der Begriff {term} ist in der Ontologie nicht erklärt.{suggestion_de}",
-        "The term {term} is not declared in the ontology.{suggestion_en}",
-    ),
-    "ill-typed-literal": Rule(
-        "error",
-        "„{text}“ ist kein Wert des Typs {datatype}. Richtig wäre zum Beispiel {example}.",
-        '"{text}" is not a value of type {datatype}. A right one would be {example}.',
-    ),
-    "blank-node": Rule(
-        "error",
-        "Leere Knoten sind in den Daten nicht erlaubt, weil sie nicht zitiert werden können. "
-        "Gib dem Ding einen IRI wie <https://w3id.org/intmk/id/conference/intmk-18>.",
-        "Blank nodes are not allowed in the data, since they cannot be cited. "
-        "Give the thing an IRI such as <https://w3id.org/intmk/id/conference/intmk-18>.",
-    ),
-    "passage-undescribed": Rule(
-        "error",
-        "Der Graph {passage} ist nirgends als Beleg beschrieben. Ergänze im Standardgraphen der "
-        "Datei Klasse, Quelle, Zeilen und Status.",
-        "The graph {passage} is nowhere described as a passage. Add its class, source, lines and "
-        "status to the default graph of the file.",
-    ),
-    "passage-empty": Rule(
-        "warning",
-        "Der Beleg {passage} stützt keine Aussage: sein Graph ist leer.",
-        "The passage {passage} supports nothing: its graph is empty.",
-    ),
-    "passage-status": Rule(
-        "error",
-        "Der Beleg {passage} braucht genau einen Status, kind:accepted oder kind:disputed.",
-        "The passage {passage} needs exactly one status, kind:accepted or kind:disputed.",
-    ),
-    "passage-source": Rule(
-        "error",
-        "Der Beleg {passage} nennt mit dcterms:isPartOf keine bekannte Quelle. "
-        "Quellen stehen in data/sources.ttl.",
-        "The passage {passage} names no known source with dcterms:isPartOf. "
-        "Sources stand in data/sources.ttl.",
-    ),
-    "passage-lines": Rule(
-        "error",
-        "Der Beleg {passage} braucht intmk:firstLine und intmk:lastLine, gezählt ab 1, mit "
-        "erster ≤ letzter ≤ {line_count} (Zeilenzahl der Quelle); angegeben sind {lines}.",
-        "The passage {passage} needs intmk:firstLine and intmk:lastLine, counted from 1, with "
-        "first ≤ last ≤ {line_count} (lines of the source); given are {lines}.",
-    ),
-    "passage-iri": Rule(
-        "error",
-        "Der IRI des Belegs {passage} stimmt nicht mit seinen Zeilen überein (RFC 5147): für die "
-        "Zeilen {lines} endet er auf #{fragment}.",
-        "The IRI of the passage {passage} does not agree with its lines (RFC 5147): for lines "
-        "{lines} it ends in #{fragment}.",
-    ),
-    "derivation-source": Rule(
-        "error",
-        "Die Herleitung {passage} nennt mit prov:wasDerivedFrom keinen beschriebenen Beleg.",
-        "The derivation {passage} names no described passage with prov:wasDerivedFrom.",
-    ),
-}
+class Fault(NamedTuple):
+    """A finding, the statements it is about, and how they are meant where that can be told.
 
-
-def finding(
-    rule: str, place: Place, focus: str = "", path: str = "", value: str = "", **words: object
-) -> Finding:
-    """Return a finding by one of ``RULES``, its texts filled with ``words``."""
-    severity, german, english = RULES[rule]
-    return Finding(
-        *place, severity, rule, german.format(**words), english.format(**words), focus, path, value
-    )
-
-
-Said = dict[NamedNode, list[object]]
-Register = dict[object, Said]
-
-
-@dataclass(frozen=True)
-class Judged:
-    """The files that are judged together, by the graph they are read into.
-
-    Of several places for one finding the earlier file's is reported. ``outside`` lists those
-    members that do not belong to the root.
+    ``wrong`` is left out of what the shapes judge, ``right`` put in its place: one mistake is told
+    once, and not again by what follows from it.
     """
 
-    members: list[tuple[NamedNode, Document]]
-    outside: list[Document] = field(default_factory=list)
-
-    @cached_property
-    def quads(self) -> list[Quad]:
-        """All quads as they would stand in the store, without the default graph."""
-        return [quad for graph, document in self.members for quad in place_in(graph, document)]
-
-    @cached_property
-    def places(self) -> Places:
-        """Where each statement stands."""
-        return Places(document for _, document in self.members)
-
-    @cached_property
-    def disputed(self) -> set[object]:
-        """The passages whose claims are not accepted."""
-        return {node for node, said in self.register.items() if DISPUTED in said.get(STATUS, [])}
-
-    @cached_property
-    def accepted_places(self) -> Places:
-        """Where each statement stands that can be in the default graph."""
-        return Places((document for _, document in self.members), self.disputed)
-
-    @cached_property
-    def prefixes(self) -> dict[str, str]:
-        """The prefixes that the ontology declares."""
-        return vocab.declared(self.quads)
-
-    @cached_property
-    def register(self) -> Register:
-        """What the source graph says of each passage and source: subject, predicate, objects."""
-        register: Register = {}
-        for quad in self.quads:
-            if quad.graph_name == SOURCE_GRAPH:
-                said = register.setdefault(quad.subject, {})
-                said.setdefault(quad.predicate, []).append(quad.object)
-        return register
-
-    @property
-    def data(self) -> Iterator[Document]:
-        """The documents that hold data, as opposed to ontology and shapes."""
-        return (document for graph, document in self.members if graph == SOURCE_GRAPH)
-
-    def name(self, node: object) -> str:
-        """Return a node as a curator would write it."""
-        return shrink(node.value, self.prefixes) if isinstance(node, NamedNode) else str(node)
+    finding: Finding
+    wrong: tuple[Quad, ...] = ()
+    right: tuple[Quad, ...] = ()
 
 
-def iri(term: object) -> str:
-    """Return the IRI of a named node, "" for any other term."""
-    return term.value if isinstance(term, NamedNode) else ""
-
-
-def check(judged: Judged) -> Iterator[Finding]:
-    """Yield the findings of every rule."""
-    yield from unknown_terms(judged)
+def check(judged: Judged) -> Iterator[Fault]:
+    """Yield what is wrong with the way the members' statements are written."""
+    misnamed = list(prefixes(judged))
+    yield from misnamed
+    yield from unknown_terms(judged, {quad for fault in misnamed for quad in fault.wrong})
     yield from ill_typed_literals(judged)
     yield from blank_nodes(judged)
-    yield from undescribed_graphs(judged)
-    yield from passages(judged)
+    yield from iris(judged)
 
 
-def unknown_terms(judged: Judged) -> Iterator[Finding]:
-    """Yield each use of a term of our namespace that the ontology does not declare."""
-    declared = {
-        quad.subject.value
-        for quad in judged.quads
-        if quad.graph_name == ONTOLOGY_GRAPH and isinstance(quad.subject, NamedNode)
-    }
-    for _, document in judged.members:
+def prefixes(judged: Judged) -> Iterator[Fault]:
+    """Yield each prefix that a document declares for something else than the graph does."""
+    for document in judged.data:
+        if document.format not in POSITIONED:
+            continue
+        for name, space, span in turtle.prefixes(document.text):
+            right = judged.prefixes.get(name)
+            if right not in (None, space):
+                words = {"prefix": name, "given": f"<{space}>", "right": f"<{right}>"}
+                found = finding("prefix-namespace", document.place(span), fix=f"<{right}>", **words)
+                yield Fault(found, *_respelt(document, space, right or ""))
+
+
+def _respelt(document: Document, space: str, right: str) -> Meant:
+    """Return the statements with a term in one namespace, and the same with it in the other."""
+
+    def change(iri: str) -> str:
+        return right + iri.removeprefix(space) if iri.startswith(space) else iri
+
+    pairs = [(quad, _mapped(quad, change)) for quad in document.quads]
+    changed = [(old, new) for old, new in pairs if old != new]
+    return tuple(old for old, _ in changed), tuple(new for _, new in changed)
+
+
+def _mapped(quad: Quad, change: Callable[[str], str]) -> Quad:
+    """Return a quad with ``change`` applied to the IRIs of its terms, datatypes included."""
+
+    def term(node: Any) -> Any:
+        if isinstance(node, NamedNode):
+            return NamedNode(change(node.value))
+        if isinstance(node, Literal) and not node.language:
+            return Literal(node.value, datatype=NamedNode(change(node.datatype.value)))
+        return node
+
+    subject, predicate, value = (term(part) for part in tuple(quad)[:3])
+    return Quad(subject, predicate, value, quad.graph_name)
+
+
+def unknown_terms(judged: Judged, without: Container[Quad] = ()) -> Iterator[Fault]:
+    """Yield each term of our or a standard vocabulary that this does not declare.
+
+    A term is told once in each document, where it is first used.
+    """
+    for graph, document in judged.members:
+        ours_only = graph in (ONTOLOGY_GRAPH, SHAPES_GRAPH)
+        uses: dict[str, dict[Quad, None]] = {}
+        places: dict[str, Place] = {}
         for quad, term, place in document.terms():
-            if isinstance(term, NamedNode) and _ours(term.value) and term.value not in declared:
-                words = _suggestion(term.value, declared)
-                focus = iri(quad.subject)
-                yield finding("unknown-term", place(), focus, term=judged.name(term), **words)
+            name = term.datatype.value if isinstance(term, Literal) else iri(term)
+            if _is_unknown(judged, name, ours_only) and quad not in without:
+                if name not in uses:
+                    places[name] = place()
+                uses.setdefault(name, {})[quad] = None
+        for name, quads in uses.items():
+            yield _unknown_term(judged, name, tuple(quads), places[name])
 
 
-def _ours(iri: str) -> bool:
-    return iri.startswith(INTMK) and iri != INTMK
+def _is_unknown(judged: Judged, name: str, ours_only: bool) -> bool:
+    if name.startswith(INTMK):
+        return name != INTMK and name not in judged.ontology
+    space, local = _split(name)
+    vocabulary = None if ours_only else _VOCABULARIES.get(space)
+    return vocabulary is not None and local != "" and local not in vocabulary
 
 
-def _suggestion(iri: str, declared: Iterable[str]) -> dict[str, str]:
-    names = [name.removeprefix(INTMK) for name in declared if name.startswith(INTMK)]
-    close = get_close_matches(iri.removeprefix(INTMK), names, n=1)
-    return {
-        "suggestion_de": f" Gemeint ist vielleicht intmk:{close[0]}." if close else "",
-        "suggestion_en": f" Did you mean intmk:{close[0]}?" if close else "",
-    }
+def _split(name: str) -> tuple[str, str]:
+    cut = max(name.rfind("#"), name.rfind("/")) + 1
+    return name[:cut], name[cut:]
 
 
-def ill_typed_literals(judged: Judged) -> Iterator[Finding]:
+def _unknown_term(judged: Judged, name: str, uses: tuple[Quad, ...], place: Place) -> Fault:
+    space, local = _split(name)
+    known, vocabulary = _VOCABULARIES.get(space), (f"<{space}>", f"<{space}>")
+    if known is None:
+        known = frozenset(_split(term)[1] for term in judged.ontology if term.startswith(INTMK))
+        vocabulary = "der Ontologie", "the ontology"
+    close = get_close_matches(local, sorted(known), n=1)
+    meant = space + close[0] if close else ""
+    found = finding(
+        "unknown-term", place, iri(uses[0].subject), fix=meant and judged.name(NamedNode(meant)),
+        term=judged.name(NamedNode(name)), vocabulary_de=vocabulary[0], vocabulary_en=vocabulary[1],
+    )  # fmt: skip
+
+    def respelt(one: str) -> str:
+        return meant if one == name else one
+
+    return Fault(found, uses, tuple(_mapped(quad, respelt) for quad in uses) if meant else ())
+
+
+def ill_typed_literals(judged: Judged) -> Iterator[Fault]:
     """Yield each literal that is not a value of its datatype."""
     wrong = literals.ill_typed(q.object for q in judged.quads if isinstance(q.object, Literal))
     for _, document in judged.members:
         for quad, term, place in document.terms():
             if isinstance(term, Literal) and term in wrong:
-                yield finding(
+                found = finding(
                     "ill-typed-literal",
                     place(),
                     iri(quad.subject),
@@ -240,90 +159,81 @@ def ill_typed_literals(judged: Judged) -> Iterator[Finding]:
                     datatype=judged.name(term.datatype),
                     example=wrong[term],
                 )
+                yield Fault(found, (quad,))
 
 
-def blank_nodes(judged: Judged) -> Iterator[Finding]:
+def blank_nodes(judged: Judged) -> Iterator[Fault]:
     """Yield the first mention of each blank node in the data."""
     for document in judged.data:
-        seen = set()
-        for _, term, place in document.terms():
-            if isinstance(term, BlankNode) and term not in seen:
-                seen.add(term)
-                yield finding("blank-node", place())
+        found: dict[BlankNode, Finding] = {}
+        uses: dict[BlankNode, list[Quad]] = {}
+        for quad, term, place in document.terms():
+            if isinstance(term, BlankNode):
+                uses.setdefault(term, []).append(quad)
+                if term not in found:
+                    found[term] = finding("blank-node", place())
+        for node, one in found.items():
+            yield Fault(one, tuple(dict.fromkeys(uses[node])))
 
 
-def undescribed_graphs(judged: Judged) -> Iterator[Finding]:
-    """Yield each named graph of the data that the register does not describe as a passage."""
-    seen = set()
+def iris(judged: Judged) -> Iterator[Fault]:
+    """Yield each subject in the data whose IRI is not one that this graph would give."""
     for document in judged.data:
-        for quad, _, place in document.terms():
-            graph = quad.graph_name
-            if graph not in seen and not isinstance(graph, DefaultGraph):
-                seen.add(graph)
-                if not _is_passage(judged, graph):
-                    yield finding(
-                        "passage-undescribed", place(), iri(graph), passage=judged.name(graph)
-                    )
+        seen: set[str] = set()
+        for quad, places in document.facts():
+            name = iri(quad.subject)
+            if name and name not in seen:
+                seen.add(name)
+                if (named := _policy(judged, name, places[0]())) is not None:
+                    found, right = named
+                    yield Fault(found, *_renamed(document, name, right))
 
 
-def _is_passage(judged: Judged, node: object) -> bool:
-    kinds = judged.register.get(node, {}).get(TYPE, [])
-    return any(kind in PASSAGE_KINDS for kind in kinds)
+def _renamed(document: Document, name: str, right: str) -> Meant:
+    """Return the statements that name a thing, and the same with its right name if there is one."""
+
+    def change(one: str) -> str:
+        return right if one == name else one
+
+    pairs = [(quad, _mapped(quad, change)) for quad in document.quads]
+    changed = [(old, new) for old, new in pairs if old != new]
+    return tuple(old for old, _ in changed), tuple(new for _, new in changed)
 
 
-def passages(judged: Judged) -> Iterator[Finding]:
-    """Yield what is wrong with the description of each passage."""
-    graphs = {quad.graph_name for quad in judged.quads}
-    for node, said in judged.register.items():
-        if not isinstance(node, NamedNode) or not _is_passage(judged, node):
-            continue
-        if node not in graphs:
-            yield _about(judged, node, TYPE, "passage-empty")
-        if len(said.get(STATUS, [])) != 1 or said[STATUS][0] not in (ACCEPTED, DISPUTED):
-            yield _about(judged, node, STATUS, "passage-status")
-        yield from _origin(judged, node, said)
+def _policy(judged: Judged, name: str, place: Place) -> tuple[Finding, str] | None:
+    """Return what is wrong with an IRI by docs/ontology.md, and the right one or ""."""
+    if name.startswith(ID):
+        return _thing_policy(judged, name, place)
+    if not name.startswith(BASE):
+        example = judged.name(NamedNode(f"{ID}conference/intmk-18"))
+        return finding("foreign-subject", place, name, given=name, example=example), name
+    space = f"{SOURCE_GRAPH.value}/"
+    if not name.startswith(space) or _SOURCE.fullmatch(name.removeprefix(space)):
+        return None
+    example = f"<{space}hik-integrationskompass#line=9,10>"
+    return finding("iri-policy", place, name, given=name, example=example), name
 
 
-def _about(
-    judged: Judged, passage: NamedNode, path: NamedNode, rule: str, **words: object
-) -> Finding:
-    place = judged.places.nearest(passage, path)
-    words["passage"] = judged.name(passage)
-    return finding(rule, place, passage.value, path.value, "", **words)
+def _thing_policy(judged: Judged, name: str, place: Place) -> tuple[Finding, str] | None:
+    kind, _, slug = name.removeprefix(ID).partition("/")
+    spaces = [space for space in judged.prefixes.values() if space.startswith(ID)]
+    kinds = [space.removeprefix(ID).rstrip("/") for space in spaces]
+    if kind not in kinds:
+        close = get_close_matches(kind, kinds, 1, 0.7)
+        right = f"{ID}{close[0]}/{slug}" if close else ""
+        fix = judged.name(NamedNode(right)) if right else ""
+        known = ", ".join(sorted(kinds))
+        return finding(
+            "iri-kind", place, name, fix=fix, given=name, kind=kind, kinds=known
+        ), right or name
+    if _SLUG.fullmatch(slug):
+        return None
+    right = f"{ID}{kind}/{_slug(slug)}"
+    fix = judged.name(NamedNode(right))
+    return finding("iri-policy", place, name, fix=fix, given=name, example=fix), right
 
 
-def _origin(judged: Judged, passage: NamedNode, said: Said) -> Iterator[Finding]:
-    kinds = said[TYPE]
-    if DERIVATION in kinds:
-        bases = said.get(WAS_DERIVED_FROM, [])
-        if not any(isinstance(base, NamedNode) and _is_passage(judged, base) for base in bases):
-            yield _about(judged, passage, WAS_DERIVED_FROM, "derivation-source")
-    if TEXT_PASSAGE in kinds or PAGE_PASSAGE in kinds:
-        sources = [s for s in said.get(IS_PART_OF, []) if judged.register.get(s, {}).get(TYPE)]
-        if not sources:
-            yield _about(judged, passage, IS_PART_OF, "passage-source")
-        elif TEXT_PASSAGE in kinds:
-            yield from _lines(judged, passage, said, judged.register[sources[0]])
-
-
-def _lines(
-    judged: Judged,
-    passage: NamedNode,
-    said: Said,
-    source: Said,
-) -> Iterator[Finding]:
-    """Check a text passage's lines: docs/ontology.md and RFC 5147 section 2.2.2."""
-    first, last = _number(said, FIRST_LINE), _number(said, LAST_LINE)
-    count = _number(source, LINE_COUNT)
-    lines = f"{'?' if first is None else first}–{'?' if last is None else last}"  # noqa: RUF001
-    if first is None or last is None or not 1 <= first <= last <= (count or last):
-        limit = "?" if count is None else count
-        yield _about(judged, passage, FIRST_LINE, "passage-lines", lines=lines, line_count=limit)
-    elif passage.value.partition("#")[2] != (fragment := f"line={first - 1},{last}"):
-        yield _about(judged, passage, FIRST_LINE, "passage-iri", lines=lines, fragment=fragment)
-
-
-def _number(said: Said, predicate: NamedNode) -> int | None:
-    values = said.get(predicate, [])
-    texts = [value.value for value in values if isinstance(value, Literal)]
-    return int(texts[0]) if len(texts) == 1 and texts[0].isascii() and texts[0].isdigit() else None
+def _slug(text: str) -> str:
+    """Return what a name would be as a slug."""
+    plain = text.lower().translate(_ASCII)
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-") or "name"

@@ -26,7 +26,10 @@ class Finding:
 
     ``focus`` is an IRI, ``path`` an IRI, ``value`` an N-Triples term; each may be "" when the
     finding is not about one. ``rule`` is the name of a rule of ours, or a shape's IRI. ``line``
-    and ``column`` count from 1 and are None when the place is not known.
+    and ``column`` count from 1 and are None when the place is not known, ``end_line`` and
+    ``end_column`` are those of the first character behind it. ``fix`` is what should stand at the
+    place instead, as a file would write it, where that can be told. ``label`` is what the thing is
+    called; ``is_known`` says that it was as wrong before the change that is judged.
     """
 
     file: str
@@ -39,6 +42,11 @@ class Finding:
     focus: str = ""
     path: str = ""
     value: str = ""
+    label: str = ""
+    fix: str = ""
+    is_known: bool = False
+    end_line: int | None = None
+    end_column: int | None = None
 
     def message(self, language: Language) -> str:
         """Return the message in the language asked for."""

@@ -31,16 +31,25 @@ Progress = Callable[[str, int, int], None]
 """Told what is being done, how many steps of it are done, and of how many."""
 
 
+Where = Callable[[], "Place"]
+"""A way to a place, worked out only when something is told of it."""
+
+
 def quiet(stage: str, done: int, total: int) -> None:
     """Take progress and show none."""
 
 
 class Place(NamedTuple):
-    """Where something stands: the file as named by the user, line and column from 1."""
+    """Where something stands: the file as named by the user, line and column from 1.
+
+    ``end_line`` and ``end_column`` are those of the first character behind it.
+    """
 
     file: str
     line: int | None = None
     column: int | None = None
+    end_line: int | None = None
+    end_column: int | None = None
 
 
 @dataclass(frozen=True)
@@ -62,19 +71,28 @@ class Document:
         return turtle.Lines(self.text)
 
     def place(self, span: turtle.Span) -> Place:
-        """Return the place at which ``span`` begins."""
-        return Place(self.name, *self._lines(span.start))
+        """Return the place of ``span``."""
+        return Place(self.name, *self._lines(span.start), *self._lines(span.end))
 
-    def terms(self) -> Iterator[tuple[Quad, Term, Callable[[], Place]]]:
-        """Yield each term of each quad with a way to its place; without positions, the file."""
-        for statement in self.statements:
-            yield statement.quad, statement.quad.subject, partial(self.place, statement.subject)
-            yield statement.quad, statement.quad.predicate, partial(self.place, statement.predicate)
-            yield statement.quad, statement.quad.object, partial(self.place, statement.object)
+    def facts(self) -> Iterator[tuple[Quad, tuple[Where, Where, Where]]]:
+        """Yield each quad with ways to the places of its terms; without positions, to the file."""
+        for one in self.statements:
+            spans = (one.subject, one.predicate, one.object)
+            at_subject, at_predicate, at_object = (partial(self.place, span) for span in spans)
+            yield one.quad, (at_subject, at_predicate, at_object)
         if self.format not in POSITIONED:
             for quad in self.quads:
-                for term in (quad.subject, quad.predicate, quad.object):
-                    yield quad, term, lambda: Place(self.name)
+                yield quad, (self._somewhere,) * 3
+
+    def _somewhere(self) -> Place:
+        return Place(self.name)
+
+    def terms(self) -> Iterator[tuple[Quad, Term, Where]]:
+        """Yield each term of each quad with a way to its place."""
+        for quad, places in self.facts():
+            yield quad, quad.subject, places[0]
+            yield quad, quad.predicate, places[1]
+            yield quad, quad.object, places[2]
 
 
 def read(path: Path, name: str | None = None) -> Document:
@@ -84,12 +102,20 @@ def read(path: Path, name: str | None = None) -> Document:
     be read, SourceSyntaxError with line and column when it is not RDF.
     """
     name = name or str(path)
-    form = RdfFormat.from_extension(path.suffix.lstrip(".")) or RdfFormat.TRIG
     try:
         data = path.read_bytes()
     except OSError as error:
         raise CannotCheck(f"{error.strerror}.", file=name) from error
-    text = turtle.decode(data, name)
+    return parsed(turtle.decode(data, name), form_of(path), name, path)
+
+
+def form_of(path: Path) -> RdfFormat:
+    """Return the format that a file's extension says, else TriG."""
+    return RdfFormat.from_extension(path.suffix.lstrip(".")) or RdfFormat.TRIG
+
+
+def parsed(text: str, form: RdfFormat, name: str, path: Path) -> Document:
+    """Return a text as a document. Raises SourceSyntaxError when it is not RDF."""
     quads = _parse(text, form, name)
     statements = list(turtle.statements(text, name)) if form in POSITIONED else []
     return Document(name, path, text, form, quads, statements)
@@ -113,38 +139,30 @@ class Places:
 
     def __init__(self, documents: Iterable[Document], without: Container[object] = ()) -> None:
         """Index every statement of ``documents`` but those in the graphs ``without``."""
-        self._at: dict[Key, list[tuple[Document, turtle.Statement]]] = {}
+        self._at: dict[Key, tuple[Where, Where, Where]] = {}
         for document in documents:
-            self._add(document, without)
+            for quad, places in document.facts():
+                if quad.graph_name not in without:
+                    self._add(quad, places)
 
-    def _add(self, document: Document, without: Container[object]) -> None:
-        for statement in document.statements:
-            if statement.quad.graph_name in without:
-                continue
-            subject, predicate, value = (_key(term) for term in tuple(statement.quad)[:3])
-            for key in ((subject,), (subject, predicate), (subject, predicate, value)):
-                self._at.setdefault(key, []).append((document, statement))
-
-    def find(
-        self, subject: object, predicate: object = None, value: object = None
-    ) -> tuple[Document, turtle.Statement] | None:
-        """Return the first statement with these terms, or None.
-
-        Blank nodes are alike: their labels differ between readers.
-        """
-        terms = (subject, predicate, value)
-        key = tuple(_key(term) for term in terms[: 3 - terms.count(None)])
-        found = self._at.get(key)
-        return found[0] if found else None
+    def _add(self, quad: Quad, places: tuple[Where, Where, Where]) -> None:
+        subject, predicate, value = (_key(term) for term in tuple(quad)[:3])
+        for key in ((subject,), (subject, predicate), (subject, predicate, value)):
+            self._at.setdefault(key, places)
 
     def nearest(self, subject: object, predicate: object = None, value: object = None) -> Place:
-        """Return the place of the value, else of the predicate, else of the subject, else none."""
-        if None not in (predicate, value) and (found := self.find(subject, predicate, value)):
-            return found[0].place(found[1].object)
-        if predicate is not None and (found := self.find(subject, predicate)):
-            return found[0].place(found[1].predicate)
-        found = self.find(subject)
-        return found[0].place(found[1].subject) if found else Place("")
+        """Return the place of the value, else of the predicate, else of the subject, else none.
+
+        Of several statements the first counts. Blank nodes are alike: their labels differ between
+        readers.
+        """
+        terms = [_key(term) for term in (subject, predicate, value)]
+        count = 1 if predicate is None else 2 if value is None else 3
+        for length in range(count, 0, -1):
+            places = self._at.get(tuple(terms[:length]))
+            if places:
+                return places[length - 1]()
+        return Place("")
 
 
 def _key(term: object) -> str | None:

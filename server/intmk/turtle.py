@@ -104,6 +104,19 @@ def comments(text: str) -> tuple[int, list[Span]]:
     return begin, found
 
 
+def token(text: str, position: int) -> re.Match[str] | None:
+    """Return the token, or the space, that begins at ``position``, or None when none does."""
+    return _TOKEN.match(text, position)
+
+
+def prefixes(text: str) -> Iterator[tuple[str, str, Span]]:
+    """Yield each prefix that ``text`` declares: its name, its namespace, the span of the latter."""
+    found = [match for match in _TOKEN.finditer(text) if match.lastgroup != "space"]
+    for word, name, iri in zip(found, found[1:], found[2:], strict=False):
+        if word.group().lower() in ("@prefix", "prefix") and iri.lastgroup == "iri":
+            yield name.group()[:-1], unescape(iri.group()[1:-1]), Span(*iri.span())
+
+
 def decode(data: bytes, file: str) -> str:
     """Return the text of a file. Raises SourceSyntaxError, with its place, at what is not UTF-8."""
     try:

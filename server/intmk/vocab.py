@@ -14,7 +14,8 @@ BASE = "https://w3id.org/intmk/"
 ONTOLOGY = f"{BASE}ontology"
 INTMK = f"{ONTOLOGY}#"
 SHAPE = f"{BASE}shapes#"
-KIND = f"{BASE}id/kind/"
+ID = f"{BASE}id/"
+KIND = f"{ID}kind/"
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 RDFS = "http://www.w3.org/2000/01/rdf-schema#"
@@ -41,6 +42,19 @@ LAST_LINE = NamedNode(f"{INTMK}lastLine")
 LINE_COUNT = NamedNode(f"{INTMK}lineCount")
 IS_PART_OF = NamedNode(f"{DCTERMS}isPartOf")
 WAS_DERIVED_FROM = NamedNode(f"{PROV}wasDerivedFrom")
+REGISTERED = NamedNode(f"{INTMK}Source")
+AGENT = NamedNode(f"{PROV}Agent")
+DOMAINS = (NamedNode(f"{RDFS}domain"), NamedNode("https://schema.org/domainIncludes"))
+RANGES = (NamedNode(f"{RDFS}range"), NamedNode("https://schema.org/rangeIncludes"))
+SUBCLASS = NamedNode(f"{RDFS}subClassOf")
+LABEL = NamedNode(f"{RDFS}label")
+# What a thing may be called by, the best first.
+LABELS = (
+    LABEL,
+    NamedNode("http://www.w3.org/2004/02/skos/core#prefLabel"),
+    NamedNode(f"{DCTERMS}title"),
+    NamedNode("https://schema.org/name"),
+)
 EDTF = NamedNode("http://id.loc.gov/datatypes/edtf/EDTF")
 
 PREFIXES_FILE = Path("ontology") / "prefixes.ttl"
