@@ -300,6 +300,18 @@ def is_current(root: Path, store: Path) -> bool:
     return name == current_version(store) and inputs == fingerprint(root)
 
 
+def agree(root: Path, store: Path) -> bool:
+    """Remember that the current version is what the files make, if so; the caller holds the lock.
+
+    Returns whether it is.
+    """
+    inputs, current = fingerprint(root), current_version(store)
+    if canonical_dump(dataset(collect(root))).id != current:
+        return False
+    _replace(store / INPUTS, lambda path: path.write_text(f"{inputs} {current}\n"))
+    return True
+
+
 def is_written(store: Path) -> bool:
     """Whether the current version came about otherwise than by a build (an update, a restore)."""
     newest, current = journal.last(store), current_version(store)

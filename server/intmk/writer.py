@@ -6,19 +6,32 @@ publishes it as a new version by one rename. It has a deadline, a memory limit a
 whatever ends it before that rename leaves everything as it was.
 """
 
+import contextlib
 import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from intmk import changes, errors, gate, isolation, journal, proposals, store, vocab, wire
+from intmk import (
+    changes,
+    errors,
+    filing,
+    gate,
+    isolation,
+    journal,
+    patch,
+    proposals,
+    store,
+    vocab,
+    wire,
+)
 from intmk.changes import Change
 from intmk.report import Report
 from intmk.settings import Settings, read
@@ -45,20 +58,29 @@ def write(settings: Settings, change: Change) -> Written:
     Raises WriteRefused with the gate's findings, WriteTimeout, OutOfMemory, Busy when too many
     writes wait, and what ``changes.apply`` raises.
     """
+    return Written(**ask(settings, "intmk.writer", _packed(change), change.kind == "update"))
+
+
+def ask(settings: Settings, module: str, data: bytes, is_update: bool = False) -> dict[str, Any]:
+    """Run a module of ours that limits itself, and return its answer, a JSON object.
+
+    Raises the error that it answers with, WriteTimeout, OutOfMemory, Busy when too many wait, and
+    QueryTooDeep (``is_update``) or SourceSyntaxError when what it parses nests too deeply.
+    """
     with _place(settings):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "intmk.writer"],
+        process = subprocess.Popen(  # noqa: S603 - a module of this package
+            [sys.executable, "-m", module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=os.environ | settings.environment(),
         )
-        output = _converse(process, _packed(change), settings)
+        output = _converse(process, data, settings)
     if process.returncode or not output:
-        raise _lost(process.returncode, change, settings)
+        raise _lost(process.returncode, is_update, settings)
     answer: dict[str, Any] = json.loads(output)
     if "class" in answer:
         raise wire.unpack_error(answer)
-    return Written(**answer)
+    return answer
 
 
 def _converse(process: "subprocess.Popen[bytes]", data: bytes, settings: Settings) -> bytes:
@@ -90,7 +112,7 @@ def _place(settings: Settings) -> Iterator[None]:
     )
 
 
-def _lost(code: int, change: Change, settings: Settings) -> errors.GraphError:
+def _lost(code: int, is_update: bool, settings: Settings) -> errors.GraphError:
     """Return the reason for which a writer ended without an answer."""
     if code == -signal.SIGALRM:
         limit_s = settings.write_timeout_s
@@ -103,7 +125,7 @@ def _lost(code: int, change: Change, settings: Settings) -> errors.GraphError:
         return _out_of_memory(settings)
     if code == -signal.SIGSEGV:
         detail = "It nests deeper than the parser can follow; nothing was changed."
-        if change.kind == "update":
+        if is_update:
             return errors.QueryTooDeep(detail)
         return errors.SourceSyntaxError(detail, file="request body", line=None, column=None)
     return errors.Unavailable(
@@ -134,10 +156,15 @@ def _unpacked(data: bytes) -> Change:
 
 def main() -> None:
     """Make the change that comes on the standard input; tell how it went on the standard output."""
+    reply(lambda settings, data: _confined(settings, _unpacked(data))._asdict())
+
+
+def reply(work: Callable[[Settings, bytes], dict[str, Any]]) -> None:
+    """Be the process that ``ask`` runs: give the input to ``work``, and its answer to who asked."""
     settings = read()
-    change = _unpacked(sys.stdin.buffer.read())
+    data = sys.stdin.buffer.read()
     try:
-        answer = _confined(settings, change)._asdict()
+        answer = work(settings, data)
     except errors.GraphError as error:
         answer = wire.pack_error(error)
     except MemoryError:
@@ -150,21 +177,26 @@ def _confined(settings: Settings, change: Change) -> Written:
     isolation.limit_memory(settings.write_memory_mb)
     isolation.forbid_sockets()
     with store.exclusive(settings.store, settings.write_wait_s):
-        _set_deadline(settings.write_timeout_s)
+        set_deadline(settings.write_timeout_s)
         _check_version(settings.store, change)
         if change.proposal is not None:
             proposals.require_undecided(settings.store, change.proposal)
+        if change.kind == "patch":
+            filing.check(settings, patch.read(change.body.decode()))
         before = store.load_current(settings.store)
         changed = changes.apply(before, change, prefixes, vocab.BASE, settings.write_bytes)
         after = gate.follow(before, changed.quads)
         _pass(GATES[settings.gate](before, after))
         dump = store.canonical_dump(after)
         # From here on it is only files, and better not stopped half-way through.
-        _set_deadline(0)
+        set_deadline(0)
         made = store.publish(
             settings.store, dump, _kind(change), change.by, keep=settings.keep_versions,
             why=change.why,
         )  # fmt: skip
+        # What cannot be filed now is filed with the next change.
+        with contextlib.suppress(OSError, errors.GraphError):
+            filing.file_changes(settings)
     return Written(made.id, made.number, made.new, changed.has_created)
 
 
@@ -175,7 +207,7 @@ def _kind(change: Change) -> str:
     return journal.UPDATE if change.kind == "update" else journal.GRAPHS
 
 
-def _set_deadline(seconds: float) -> None:
+def set_deadline(seconds: float) -> None:
     """Have the kernel end this process after so many seconds; 0 takes that back."""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, seconds)
