@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from intmk import sources
-from intmk.report import Report, render
+from intmk.report import Report
+from intmk.reporting import render
 from intmk.validation import validate
 
 ROOT = Path(__file__).parent.parent

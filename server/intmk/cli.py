@@ -4,6 +4,7 @@ Exit codes: 0 done or conforms, 1 does not conform, 2 could not be done. A user 
 says what was wrong, never a stack trace.
 """
 
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -28,7 +29,8 @@ from intmk.canonical import format_file
 from intmk.errors import BuildRefused, GraphError, NotAcceptable, SourceSyntaxError
 from intmk.formats import GRAPHS, RESULTS
 from intmk.progress import Bar
-from intmk.report import RENDERERS, Report, render
+from intmk.report import Report
+from intmk.reporting import RENDERERS, render, render_text, summary
 from intmk.results import Answer
 from intmk.sources import collect
 
@@ -149,9 +151,12 @@ def validate(files: tuple[Path, ...], form: str, lang: Any, root: Path | None) -
     """
     collection = collect(settings.read({"root": root}).root)
     report = validation.validate(collection, files)
-    click.echo(render(report, form, lang), nl=False)
-    if form == "text" and not report.findings:
-        click.echo("conforms", err=True)
+    if form == "text":
+        is_coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        click.echo(render_text(report, lang, is_coloured), nl=False, color=is_coloured)
+        click.echo(summary(report, lang), err=True)
+    else:
+        click.echo(render(report, form, lang), nl=False)
     sys.exit(report.exit_code)
 
 
