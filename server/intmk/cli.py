@@ -17,6 +17,7 @@ from pyoxigraph import DefaultGraph, QueryBoolean, QuerySolutions, QueryTriples,
 from intmk import (
     backups,
     catalogue,
+    desk,
     results,
     settings,
     sparql,
@@ -28,6 +29,7 @@ from intmk import (
 from intmk.canonical import format_file
 from intmk.errors import BuildRefused, GraphError, NotAcceptable, SourceSyntaxError
 from intmk.formats import GRAPHS, RESULTS
+from intmk.options import ROOT, STORE
 from intmk.progress import Bar
 from intmk.report import Report
 from intmk.reporting import RENDERERS, render, render_text, summary
@@ -74,23 +76,14 @@ class Group(click.Group):
             ctx.exit(2)
 
 
-ROOT = click.option(
-    "--root",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Folder with ontology/, shapes/, data/ and queries/ (INTMK_ROOT).",
-)
-STORE = click.option(
-    "--store",
-    "store_dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the built versions (INTMK_STORE).",
-)
-
-
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="intmk-graph", prog_name="intmk")
 def main() -> None:
-    """Build, check, query and serve the graph of German integration-policy conferences."""
+    """Build, check, query, curate and serve the graph of German integration-policy conferences."""
+
+
+for command in desk.COMMANDS:
+    main.add_command(command)
 
 
 @main.command()

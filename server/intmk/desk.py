@@ -1,0 +1,210 @@
+"""The commands of curators: propose, review, history, diff, rollback."""
+
+import getpass
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from intmk import curation, journal, patch, proposals, record, settings, turtle
+from intmk.curation import Draft
+from intmk.errors import GraphError, WriteRefused
+from intmk.options import ROOT, STORE
+from intmk.patch import Patch
+from intmk.settings import Settings
+
+_BY = click.option("--as", "by", metavar="NAME", help="Who decides; by default the user's name.")
+_LANGUAGE = "en"
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--author", required=True, help="Whose proposal it is.")
+@click.option("--reason", required=True, help="Why the change should be made.")
+@click.option("--source", "sources", multiple=True, help="What it rests on; may be repeated.")
+@click.option(
+    "--removals", type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="File with the statements that are to go.",
+)  # fmt: skip
+@click.option(
+    "--replaces", metavar="data/NAME",
+    help="FILE holds all that this file is to say. Understood when FILE stands in data/ itself.",
+)  # fmt: skip
+@ROOT
+@STORE
+def propose(
+    file: Path, author: str, reason: str, sources: tuple[str, ...], removals: Path | None,
+    replaces: str | None, root: Path | None, store_dir: Path | None,
+) -> None:  # fmt: skip
+    """Propose the statements of FILE for the graph, and tell what they would do to it.
+
+    FILE is laid out as those in data/ are, in any RDF syntax; or it is an RDF Patch (.rdfp). The
+    proposal waits for a review. Exit code 1: it would break a rule.
+
+    \b
+    Example:
+      intmk propose data/press.trig --author "Ada" --reason "The day was wrong"
+    """
+    chosen = settings.read({"root": root, "store": store_dir})
+    draft = Draft(
+        turtle.decode(file.read_bytes(), str(file)),
+        turtle.decode(removals.read_bytes(), str(removals)) if removals else "",
+        file.suffix.lstrip("."),
+        replaces or _own_name(file, chosen.root),
+    )
+    made = curation.propose(chosen, draft, author, reason, sources, getpass.getuser())
+    click.echo("\n".join(_shown(chosen, made.number)))
+    found = curation.look(chosen, made.number)
+    sys.exit(int(any(one["severity"] == "error" for one in found["new"])))
+
+
+def _own_name(file: Path, root: Path) -> str:
+    """Return the name of a file of the root's data, "" for any other."""
+    path = file.resolve()
+    return path.relative_to(root).as_posix() if path.is_relative_to(root / "data") else ""
+
+
+@click.command()
+@click.argument("number", type=int, required=False)
+@click.option("--accept", "decision", flag_value="accept", help="Make the change.")
+@click.option("--reject", "decision", flag_value="reject", help="Decide against it.")
+@click.option("--comment", default="", help="What to tell the author.")
+@_BY
+@ROOT
+@STORE
+def review(
+    number: int | None, decision: str | None, comment: str, by: str | None, root: Path | None,
+    store_dir: Path | None,
+) -> None:  # fmt: skip
+    """List the proposals, show one, or decide it.
+
+    Exit code 1: the proposal breaks a rule and was not made. 2: it fits no more, because others
+    have changed the same.
+
+    \b
+    Example:
+      intmk review 3 --accept --comment "Checked in the press release"
+    """
+    chosen = settings.read({"root": root, "store": store_dir})
+    if number is None:
+        if decision:
+            raise click.UsageError("Which proposal? Give its number.")
+        for one, state in proposals.every(chosen.store):
+            click.echo(f"{one.number:>5}  {state:<11}  {one.time}  {one.author}: {one.reason}")
+    elif decision == "accept":
+        _accept(chosen, number, by or getpass.getuser(), comment)
+    elif decision == "reject":
+        curation.reject(chosen, number, by or getpass.getuser(), comment)
+        click.echo(f"Proposal {number} is rejected.")
+    else:
+        click.echo("\n".join(_shown(chosen, number)))
+
+
+def _accept(chosen: Settings, number: int, by: str, comment: str) -> None:
+    try:
+        made = curation.accept(chosen, number, by, comment)
+    except WriteRefused as error:
+        findings: Any = error.extra["findings"]
+        for one in findings:
+            click.echo(f"{one['severity']}: {one[f'message_{_LANGUAGE}']}", err=True)
+        click.echo(f"intmk: {error}", err=True)
+        sys.exit(1)
+    click.echo(f"Proposal {number} is accepted: change {made.number}, version {made.version}.")
+
+
+def _shown(chosen: Settings, number: int) -> Iterator[str]:
+    """Yield the lines that tell all about a proposal."""
+    one, found = proposals.get(chosen.store, number), curation.look(chosen, number)
+    yield f"Proposal {number}, {proposals.state(chosen.store, number)}, {one.time}"
+    yield f"by {one.author}: {one.reason}"
+    yield from (f"source: {source}" for source in one.sources)
+    yield from _rows(proposals.change(chosen.store, number))
+    for title, findings in (("new", found["new"]), ("there already", found["known"])):
+        for finding in findings:
+            yield f"{finding['severity']}, {title}: {finding[f'message_{_LANGUAGE}']}"
+    yield from (f"creates {iri}" for iri in found["created"])
+    for query in found["queries"]:
+        yield f"changes {query['stem']}: {query['added']} rows come, {query['removed']} go"
+    for event in proposals.events(chosen.store, number):
+        said = f": {event.comment}" if event.comment else ""
+        yield f"{event.kind} {event.time} by {event.by or 'nobody known'}{said}"
+
+
+def _rows(change: Patch) -> Iterator[str]:
+    yield from (f"- {one}" for one in sorted(change.removed))
+    yield from (f"+ {one}" for one in sorted(change.added))
+
+
+@click.command()
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+@ROOT
+@STORE
+def history(limit: int, root: Path | None, store_dir: Path | None) -> None:
+    """List the changes, the newest first: number, time, version, size, who and why.
+
+    \b
+    Example:
+      intmk history --limit 5
+    """
+    folder = settings.read({"root": root, "store": store_dir}).store
+    for one in journal.records(folder)[::-1][:limit]:
+        who = one.author or one.by or ""
+        why = f"{who}: {one.reason}" if who and one.reason else who or one.reason or ""
+        line = f"{one.number:>5}  {one.time}  {one.id}  {_size(folder, one):>13}  {one.kind:<8}"
+        click.echo(f"{line}  {why}".rstrip())
+
+
+def _size(folder: Path, one: journal.Record) -> str:
+    """Return how many statements came and went."""
+    try:
+        change = record.change(folder, one.number)
+    except GraphError:
+        return "not recorded"
+    return f"+{len(change.added)} -{len(change.removed)}"
+
+
+@click.command()
+@click.argument("first", metavar="V1")
+@click.argument("last", metavar="V2")
+@ROOT
+@STORE
+def diff(first: str, last: str, root: Path | None, store_dir: Path | None) -> None:
+    """Write what leads from one version to another as an RDF Patch.
+
+    Versions are given by number or id, and need not be kept any more.
+
+    \b
+    Example:
+      intmk diff 3 5
+    """
+    chosen = settings.read({"root": root, "store": store_dir})
+    change = curation.difference(chosen, first, last)
+    click.echo(patch.write(change, {}), nl=False)
+
+
+@click.command()
+@click.argument("version", metavar="V")
+@click.option("--reason", default="", help="Why.")
+@_BY
+@ROOT
+@STORE
+def rollback(
+    version: str, reason: str, by: str | None, root: Path | None, store_dir: Path | None
+) -> None:
+    """Make the graph say again what it said in version V (number or id), by a new change.
+
+    Nothing is erased: the versions in between keep their numbers and can be had back the same way.
+    On a checkout the files follow.
+
+    \b
+    Example:
+      intmk rollback 3 --reason "Change 4 rests on a misread line"
+    """
+    chosen = settings.read({"root": root, "store": store_dir})
+    made = curation.rollback(chosen, version, by or getpass.getuser(), reason)
+    click.echo(f"Change {made.number}, version {made.version}.")
+
+
+COMMANDS = (propose, review, history, diff, rollback)
