@@ -16,7 +16,7 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import FrameType
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from pyoxigraph import (
     NamedNode,
@@ -32,9 +32,15 @@ from intmk.results import Answer
 
 # The nursery is looked for this often; it is the longest a worker outlives it when idle.
 _PARENT_POLL_MS = 1000
-_FORMATS = {row.extension: row for row in formats.FORMATS}
 # Whatever may be a prefix in a query; what is not does no harm.
 _PREFIX = re.compile(r"([\w.-]+):")
+_RESULTS = {row.extension: row for row in formats.RESULTS}
+_GRAPHS = {row.extension: row for row in formats.GRAPHS}
+_ABLE: dict[type, dict[str, formats.Format]] = {
+    QuerySolutions: _RESULTS,
+    QueryBoolean: _RESULTS,
+    QueryTriples: _GRAPHS,
+}
 _KINDS: dict[type, str] = {QuerySolutions: "select", QueryBoolean: "ask", QueryTriples: "graph"}
 
 
@@ -103,7 +109,7 @@ class Worker:
         self._is_retired = True
 
     def _serve(self, connection: socket.socket, board: Board, slot: int, pid: int) -> None:
-        _limit_waiting(connection, self._limits.send_timeout_s)
+        connection.setblocking(True)
         try:
             _, body = next(wire.frames(lambda: connection.recv(wire.CHUNK_BYTES)))
             question, name, address = wire.unpack(body)
@@ -117,16 +123,15 @@ class Worker:
 
     def _answer(self, connection: socket.socket, question: wire.Question) -> None:
         with _Watch(connection, self._limits.query_timeout_s) as watch:
-            output = _Output(connection, self._limits.result_bytes, watch)
+            output = _Output(connection, self._limits, watch)
             try:
                 self._evaluate(question, output)
                 output.end(wire.frame(b"Z"))
             except errors.GraphError as error:
                 output.end(wire.json_frame(b"E", wire.pack_error(error)))
             except MemoryError:
-                limit = out_of_memory(self._limits.query_memory_mb)
-                output.end(wire.json_frame(b"E", wire.pack_error(limit)))
-                os._exit(0)
+                # There is none left to say so with; the nursery knows this signal.
+                os.abort()
 
     def _evaluate(self, question: wire.Question, output: "_Output") -> None:
         sparql.refuse_service(question.text)
@@ -134,8 +139,7 @@ class Worker:
         extension, media_type = _chosen(question, answer)
         head = "\n".join((_KINDS[type(answer)], media_type, self._version))
         output.begin(wire.frame(b"H", head.encode()))
-        with io.BufferedWriter(output, wire.CHUNK_BYTES) as buffer:
-            _serialize(answer, extension, buffer)
+        _serialize(answer, extension, cast(IO[bytes], output))
 
     def _query(self, question: wire.Question) -> Answer:
         try:
@@ -169,12 +173,12 @@ class _Watch:
     def __init__(self, connection: socket.socket, seconds: float) -> None:
         self._connection = connection
         self._left_s = seconds
-        self._flags = fcntl.fcntl(connection, fcntl.F_GETFL)
+        self._is_running = False
 
     def __enter__(self) -> "_Watch":
         """Start the clock. Raises _Lost when the other side has gone already."""
         fcntl.fcntl(self._connection, fcntl.F_SETOWN, os.getpid())
-        fcntl.fcntl(self._connection, fcntl.F_SETFL, self._flags | os.O_ASYNC)
+        fcntl.fcntl(self._connection, fcntl.F_SETFL, os.O_RDWR | os.O_ASYNC)
         try:
             # The front says nothing after its question, so this is either the end or nothing.
             self._connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
@@ -192,86 +196,89 @@ class _Watch:
         From now on a write tells whether the other side is there. The signal would come for room
         to write too.
         """
-        left_s = signal.setitimer(signal.ITIMER_REAL, 0)[0]
-        self._left_s = left_s or self._left_s
-        fcntl.fcntl(self._connection, fcntl.F_SETFL, self._flags)
+        if self._is_running:
+            self._left_s = signal.setitimer(signal.ITIMER_REAL, 0)[0]
+            fcntl.fcntl(self._connection, fcntl.F_SETFL, os.O_RDWR)
+            self._is_running = False
 
     def resume(self) -> None:
         """Let the clock run on."""
+        self._is_running = True
         signal.setitimer(signal.ITIMER_REAL, max(self._left_s, 0.001))
 
 
 class _Output(io.RawIOBase):
     """Sends what the engine serialises; waiting for a slow client is not evaluation."""
 
-    def __init__(self, connection: socket.socket, limit_bytes: int, watch: _Watch) -> None:
+    def __init__(self, connection: socket.socket, limits: Limits, watch: _Watch) -> None:
         self._connection = connection
-        self._limit_bytes = limit_bytes
+        self._limits = limits
         self._watch = watch
-        self._sent_bytes = 0
-        self._held = b""
+        self._head = b""
+        self._held: list[bytes] = []
+        self._held_bytes = 0
+        self._all_bytes = 0
 
     def writable(self) -> bool:
         return True
 
     def begin(self, frame: bytes) -> None:
-        """Send a frame together with the next."""
-        self._held = frame
+        """Send a frame together with the next, so that a short answer leaves in one piece."""
+        self._head = frame
 
     def write(self, data: Any) -> int:
-        self._sent_bytes += len(data)
-        if self._sent_bytes > self._limit_bytes:
+        self._held.append(bytes(data))
+        self._held_bytes += len(data)
+        self._all_bytes += len(data)
+        if self._all_bytes > self._limits.result_bytes:
             raise errors.TooLarge(
-                f"The answer is longer than {self._limit_bytes} bytes.",
+                f"The answer is longer than {self._limits.result_bytes} bytes.",
                 hint="Ask for fewer rows with LIMIT and OFFSET, or for fewer columns.",
             )
-        frame = self._held + wire.frame(b"D", data)
-        if self._sent_bytes < wire.CHUNK_BYTES:
-            # A short answer leaves in one piece.
-            self._held = frame
-        else:
-            self._held = b""
-            self._send(frame)
+        if self._held_bytes >= wire.CHUNK_BYTES:
+            self._send(b"")
             self._watch.resume()
         return len(data)
 
     def end(self, frame: bytes) -> None:
         """Send the last frame; nothing is evaluated after it."""
-        self._send(self._held + frame)
+        self._send(frame)
 
-    def _send(self, data: bytes) -> None:
+    def _send(self, frame: bytes) -> None:
         self._watch.pause()
+        data = wire.frame(b"D", b"".join(self._held)) if self._held else b""
+        if self._all_bytes == self._held_bytes >= wire.CHUNK_BYTES:
+            # What is shorter the kernel takes at once.
+            _limit_waiting(self._connection, self._limits.send_timeout_s)
         try:
-            self._connection.sendall(data)
+            self._connection.sendall(self._head + data + frame)
         except BlockingIOError:
             raise
         except OSError as error:
             raise _Lost from error
+        self._head, self._held, self._held_bytes = b"", [], 0
 
 
 def _limit_waiting(connection: socket.socket, seconds: float) -> None:
-    """Let the kernel end each wait on a connection; a read or write then raises BlockingIOError."""
+    """Let the kernel end each wait for room to write, which then raises BlockingIOError."""
     whole, rest = divmod(seconds, 1)
     value = struct.pack("@ll", int(whole), int(rest * 1_000_000))
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, value)
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, value)
 
 
 def _chosen(question: wire.Question, answer: Answer) -> tuple[str, str]:
     """Return extension and media type of the best offer that can carry this kind of answer."""
-    kind = "graph" if isinstance(answer, QueryTriples) else "results"
-    able = [row for row in formats.FORMATS if row.kind == kind]
-    names = {row.extension for row in able}
+    able = _ABLE[type(answer)]
     for extension, media_type in question.offers:
-        if extension in names:
+        if extension in able:
             return extension, media_type
     wanted = ", ".join(media_type for _, media_type in question.offers)
-    raise formats.not_acceptable(wanted, able)
+    raise formats.not_acceptable(wanted, able.values())
 
 
 def _serialize(answer: Answer, extension: str, output: IO[bytes]) -> None:
     try:
-        results.write(answer, _FORMATS[extension], output)
+        results.write(answer, _ABLE[type(answer)][extension], output)
     except (RuntimeError, ValueError, OSError) as error:
         if isinstance(error, BlockingIOError):
             raise

@@ -43,10 +43,8 @@ def write(answer: Answer, row: formats.Format, output: IO[bytes]) -> None:
         _write_csv(answer, output)
     elif row.engine in _XML:
         guard = _XmlGuard(output)
-        with io.BufferedWriter(guard, 65_536) as buffer:
-            _serialize(answer, row, buffer)
-            buffer.flush()
-            guard.finish()
+        _serialize(answer, row, cast(IO[bytes], guard))
+        guard.finish()
     else:
         _serialize(answer, row, output)
 
