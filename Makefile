@@ -16,7 +16,7 @@ lint: .venv
 format: .venv
 	.venv/bin/ruff check --fix server tests benchmarks
 	.venv/bin/ruff format server tests benchmarks
-	.venv/bin/intmk format data ontology shapes
+	.venv/bin/intmk format
 
 .venv: .venv/.installed
 

@@ -80,6 +80,14 @@ def test_format_file_writes_only_what_changes(tmp_path):
     assert not format_file(path, prefixes=PREFIXES)
 
 
+def test_a_file_that_is_not_utf_8_is_refused(tmp_path):
+    """The place of the first wrong byte is told, and the file is left alone."""
+    path = tmp_path / "latin.trig"
+    path.write_bytes(b"<a:s> <a:p>\n '\xe4' .")
+    with pytest.raises(SourceSyntaxError, match=r":2:3: the file is not UTF-8"):
+        format_file(path)
+
+
 def test_numbers_sort_as_numbers():
     """Line 9 comes before line 10, and equal prefixes before longer names."""
     assert sorted(["line=10,11", "line=9,10", "line"], key=natural) == [

@@ -1,6 +1,7 @@
 """The one shape in which errors are told."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -8,7 +9,9 @@ from intmk import errors
 
 
 def _all_kinds(kind: type[errors.GraphError]) -> list[type[errors.GraphError]]:
-    return [kind, *(found for child in kind.__subclasses__() for found in _all_kinds(child))]
+    """Return the kinds declared in the module itself, whatever else is imported."""
+    children = [one for one in kind.__subclasses__() if one.__module__ == errors.__name__]
+    return [kind, *(found for child in children for found in _all_kinds(child))]
 
 
 def _example(kind: type[errors.GraphError]) -> errors.GraphError:
@@ -56,3 +59,13 @@ def test_a_source_error_reads_as_compilers_write_it() -> None:
     assert str(errors.SourceSyntaxError("gone", file="a.ttl", line=None, column=None)) == (
         "a.ttl: gone"
     )
+
+
+def test_every_problem_type_is_documented_with_its_status() -> None:
+    """docs/http.md has one row for each kind of error that can reach a client over HTTP."""
+    text = (Path(__file__).parents[1] / "docs/http.md").read_text(encoding="utf-8")
+    rows = [line.split(" | ")[:2] for line in text.splitlines() if line.startswith("| `")]
+    documented = {(row[0].strip("| `"), int(row[1])) for row in rows if row[1].isdigit()}
+    told_by_cli = {errors.SourceSyntaxError, errors.BuildRefused, errors.CannotCheck}
+    kinds = set(_all_kinds(errors.GraphError)) - told_by_cli
+    assert documented == {(errors.slug(kind), kind.status) for kind in kinds}

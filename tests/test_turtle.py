@@ -49,10 +49,15 @@ def test_reader_takes_n_quads():
     assert isomorphic('<a:s> <a:p> "o" <a:g> .\n<a:s> <a:p> _:o _:g .\n', RdfFormat.N_QUADS)
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.glob("ontology/*.ttl")), ids=lambda path: path.name)
+FILES = sorted(
+    path for name in ("ontology", "shapes", "data") for path in ROOT.glob(f"{name}/*.t*")
+)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_reader_takes_the_files_of_the_project(path):
-    """Our own hand-written files are read as the engine reads them."""
-    assert isomorphic(path.read_text(), RdfFormat.TURTLE)
+    """Our own files are read as the engine reads them."""
+    assert isomorphic(path.read_text(), RdfFormat.TRIG)
 
 
 def test_spans_are_the_terms_as_written():

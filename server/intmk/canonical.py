@@ -47,12 +47,12 @@ def format_file(path: Path, check: bool = False, prefixes: Mapping[str, str] | N
 
     With ``check`` the file is left as it is. Raises as :func:`canonical`, and OSError.
     """
-    before = path.read_text(encoding="utf-8")
+    before = turtle.decode(path.read_bytes(), str(path))
     after = canonical(before, str(path), prefixes)
     if before == after:
         return False
     if not check:
-        path.write_text(after, encoding="utf-8")
+        path.write_bytes(after.encode())
     return True
 
 

@@ -148,6 +148,16 @@ class Judged:
         return Places(document for _, document in self.members)
 
     @cached_property
+    def disputed(self) -> set[object]:
+        """The passages whose claims are not accepted."""
+        return {node for node, said in self.register.items() if DISPUTED in said.get(STATUS, [])}
+
+    @cached_property
+    def accepted_places(self) -> Places:
+        """Where each statement stands that can be in the default graph."""
+        return Places((document for _, document in self.members), self.disputed)
+
+    @cached_property
     def prefixes(self) -> dict[str, str]:
         """The prefixes that the ontology declares."""
         return vocab.declared(self.quads)
@@ -172,6 +182,11 @@ class Judged:
         return shrink(node.value, self.prefixes) if isinstance(node, NamedNode) else str(node)
 
 
+def iri(term: object) -> str:
+    """Return the IRI of a named node, "" for any other term."""
+    return term.value if isinstance(term, NamedNode) else ""
+
+
 def check(judged: Judged) -> Iterator[Finding]:
     """Yield the findings of every rule."""
     yield from unknown_terms(judged)
@@ -192,7 +207,7 @@ def unknown_terms(judged: Judged) -> Iterator[Finding]:
         for quad, term, place in document.terms():
             if isinstance(term, NamedNode) and _ours(term.value) and term.value not in declared:
                 words = _suggestion(term.value, declared)
-                focus = getattr(quad.subject, "value", "")
+                focus = iri(quad.subject)
                 yield finding("unknown-term", place(), focus, term=judged.name(term), **words)
 
 
@@ -218,7 +233,7 @@ def ill_typed_literals(judged: Judged) -> Iterator[Finding]:
                 yield finding(
                     "ill-typed-literal",
                     place(),
-                    getattr(quad.subject, "value", ""),
+                    iri(quad.subject),
                     quad.predicate.value,
                     str(term),
                     text=term.value,
@@ -246,8 +261,9 @@ def undescribed_graphs(judged: Judged) -> Iterator[Finding]:
             if graph not in seen and not isinstance(graph, DefaultGraph):
                 seen.add(graph)
                 if not _is_passage(judged, graph):
-                    focus = getattr(graph, "value", "")
-                    yield finding("passage-undescribed", place(), focus, passage=judged.name(graph))
+                    yield finding(
+                        "passage-undescribed", place(), iri(graph), passage=judged.name(graph)
+                    )
 
 
 def _is_passage(judged: Judged, node: object) -> bool:
@@ -296,7 +312,7 @@ def _lines(
     said: Said,
     source: Said,
 ) -> Iterator[Finding]:
-    """Check a text passage's lines: DESIGN section 3 and RFC 5147 section 2.2.2."""
+    """Check a text passage's lines: docs/ontology.md and RFC 5147 section 2.2.2."""
     first, last = _number(said, FIRST_LINE), _number(said, LAST_LINE)
     count = _number(source, LINE_COUNT)
     lines = f"{'?' if first is None else first}–{'?' if last is None else last}"  # noqa: RUF001

@@ -111,11 +111,11 @@ def render_turtle(report: Report, language: Language) -> str:
 
 
 def _report_triples(report: Report) -> Iterator[Triple]:
-    head = BlankNode()
+    head = BlankNode("report")
     yield _triple(head, f"{RDF}type", NamedNode(f"{SH}ValidationReport"))
     yield _triple(head, f"{SH}conforms", Literal(report.conforms))
-    for finding in report.findings:
-        node = BlankNode()
+    for number, finding in enumerate(report.findings, 1):
+        node = BlankNode(f"finding{number}")
         yield _triple(head, f"{SH}result", node)
         for predicate, value in _result(finding):
             yield _triple(node, predicate, value)

@@ -56,7 +56,7 @@ SETTINGS = (
     ),
     Setting("store", "", "Folder of the built versions; by default var/ in the root.", _path),
     Setting("host", "127.0.0.1", "Address to listen on.", str),
-    Setting("port", "8000", "Port to listen on; 0 takes a free one.", _count),
+    Setting("port", "8000", "Port to listen on.", _count),
     Setting(
         "public_url",
         "",
@@ -75,7 +75,7 @@ SETTINGS = (
     Setting("query_timeout_s", "10", "Seconds of evaluation one query may take.", _positive),
     Setting("query_memory_mb", "2048", "Megabytes one query may take beyond the graph.", _count),
     Setting("query_bytes", "1000000", "Bytes a request body may have.", _count),
-    Setting("result_bytes", "1000000000", "Bytes an answer may have.", _count),
+    Setting("result_bytes", "500000000", "Bytes an answer may have.", _count),
     Setting("queue_length", "32", "Queries that may wait for a worker.", _count),
     Setting("queue_wait_s", "5", "Seconds a query may wait for a worker.", _positive),
     Setting("send_timeout_s", "30", "Seconds a client may take no byte of its answer.", _positive),

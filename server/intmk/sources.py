@@ -1,10 +1,10 @@
 """The files of the graph: what each says, where it says it, and the dataset they make together.
 
-DESIGN section 3 is the rule: every passage is a named graph, and the default graph is the union of
-the accepted ones. Everything here is pure reading; ``store`` writes and ``validation`` judges.
+docs/ontology.md gives the rule: every passage is a named graph, and the default graph is the union
+of the accepted ones. Everything here is pure reading; ``store`` writes and ``validation`` judges.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -88,21 +88,11 @@ def read(path: Path, name: str | None = None) -> Document:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise CannotCheck(f"{name} cannot be read: {error.strerror}.") from error
-    text = _decode(data, name)
+        raise CannotCheck(f"{error.strerror}.", file=name) from error
+    text = turtle.decode(data, name)
     quads = _parse(text, form, name)
     statements = list(turtle.statements(text, name)) if form in POSITIONED else []
     return Document(name, path, text, form, quads, statements)
-
-
-def _decode(data: bytes, name: str) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line, column = turtle.Lines(data[: error.start].decode())(len(data[: error.start].decode()))
-        raise SourceSyntaxError(
-            "the file is not UTF-8", file=name, line=line, column=column
-        ) from error
 
 
 def _parse(text: str, form: RdfFormat, name: str) -> list[Quad]:
@@ -121,15 +111,16 @@ Key = tuple[str | None, ...]
 class Places:
     """An index from triples to the places that state them."""
 
-    def __init__(self, documents: Iterable[Document] = ()) -> None:
-        """Index every statement of ``documents``; of equal ones the first comes first."""
+    def __init__(self, documents: Iterable[Document], without: Container[object] = ()) -> None:
+        """Index every statement of ``documents`` but those in the graphs ``without``."""
         self._at: dict[Key, list[tuple[Document, turtle.Statement]]] = {}
         for document in documents:
-            self.add(document)
+            self._add(document, without)
 
-    def add(self, document: Document) -> None:
-        """Index the statements of one more document."""
+    def _add(self, document: Document, without: Container[object]) -> None:
         for statement in document.statements:
+            if statement.quad.graph_name in without:
+                continue
             subject, predicate, value = (_key(term) for term in tuple(statement.quad)[:3])
             for key in ((subject,), (subject, predicate), (subject, predicate, value)):
                 self._at.setdefault(key, []).append((document, statement))
@@ -200,7 +191,15 @@ def _rdf_files(folder: Path) -> list[Path]:
 
 
 def collect(root: Path, progress: Progress = quiet) -> Collection:
-    """Read every file of ``root``; a file that cannot be read becomes a failure."""
+    """Read every file of ``root``; a file that cannot be read becomes a failure.
+
+    Raises CannotCheck when the folder is not laid out as docs/design.md says.
+    """
+    missing = [name for name in ("ontology", "shapes", "data") if not (root / name).is_dir()]
+    if missing:
+        raise CannotCheck(
+            f"{root} has no folder {' or '.join(missing)}.", hint="Name the right one with --root."
+        )
     graphs: dict[NamedNode, list[Document]] = {}
     failures: list[GraphError] = []
     paths = files(root)

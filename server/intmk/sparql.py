@@ -90,7 +90,7 @@ def explain(
         return UpdateForbidden(f"The query begins with {verb.text.upper()}.", hint=_READ_ONLY)
     wrong, refusal = _first_wrong(found, parse, error)
     phrase = _PHRASE.search(str(refusal))
-    broken = _broken(found, wrong, "IRI" in str(refusal))
+    broken = _broken(found, wrong, "IRI parsing failed" in str(refusal))
     if broken:
         return _at(text, broken.start, _BROKEN[broken.text[0]])
     if wrong is None:

@@ -104,6 +104,18 @@ def comments(text: str) -> tuple[int, list[Span]]:
     return begin, found
 
 
+def decode(data: bytes, file: str) -> str:
+    """Return the text of a file. Raises SourceSyntaxError, with its place, at what is not UTF-8."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode()
+        line, column = Lines(before)(len(before))
+        raise SourceSyntaxError(
+            "the file is not UTF-8.", file=file, line=line, column=column
+        ) from error
+
+
 class _Token(NamedTuple):
     kind: str
     text: str

@@ -1,18 +1,19 @@
 """Judging RDF before it gets in: what is wrong, where it stands, and what would be right.
 
-Checks that need no shapes come first (names, literals, passages: DESIGN section 3), then SHACL over
+Checks that need no shapes come first (names, literals, passages: docs/ontology.md), then SHACL over
 the default graph as a build would make it. Every finding carries the place of its statement.
 """
 
 import dataclasses
+import re
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
-from pyoxigraph import NamedNode, Quad
+from pyoxigraph import Quad
 
 from intmk import shacl
-from intmk.checks import Judged, check, finding
+from intmk.checks import Judged, check, finding, iri
 from intmk.errors import CannotCheck, GraphError, SourceSyntaxError
 from intmk.report import Finding, Report, sorted_report
 from intmk.sources import (
@@ -24,7 +25,15 @@ from intmk.sources import (
     quiet,
     read,
 )
-from intmk.vocab import DISPUTED, ONTOLOGY_GRAPH, PREFIXES_FILE, SHAPES_GRAPH, SOURCE_GRAPH, STATUS
+from intmk.vocab import (
+    ONTOLOGY_GRAPH,
+    PREFIXES_FILE,
+    SHAPES_GRAPH,
+    SOURCE_GRAPH,
+    shrink,
+)
+
+_IRI = re.compile(r"https?://[^\s<>\"“”]*[\w/#-]")
 
 
 def validate(
@@ -37,18 +46,25 @@ def validate(
     judged as if its statements were accepted. A file that cannot be read is a finding with the
     rule ``syntax`` or ``unreadable``. Raises CannotCheck when the shapes cannot be used.
     """
-    failures = [_failure(error) for error in collection.failures]
     given, unread = _read_given(collection, files)
     judged = _judged(collection, given)
     progress("checking", 0, 2)
-    found = [*failures, *unread, *check(judged)]
+    found = list(check(judged))
     progress("checking", 1, 2)
-    if not failures:
+    if not collection.failures:
         found += _shacl(judged)
     if files:
-        found = [*unread, *_concerning(collection, given, found)]
+        found = _concerning(collection, given, found)
     progress("checking", 2, 2)
-    return sorted_report(found)
+    return sorted_report([*unread, *_failures(collection, files), *found])
+
+
+def _failures(collection: Collection, files: Sequence[Path]) -> Iterator[Finding]:
+    """Yield what could not be read in the root; without it no file can be judged."""
+    given = {path.resolve() for path in files}
+    for error in collection.failures:
+        if (collection.root / str(error.extra["file"])).resolve() not in given:
+            yield _failure(error)
 
 
 def _judged(collection: Collection, given: list[Document], without: bool = False) -> Judged:
@@ -78,7 +94,6 @@ def _concerning(
     if elsewhere:
         before = _judged(collection, given, without=True)
         known = {_identity(one) for one in [*check(before), *_shacl(before)]}
-        known |= {_identity(_failure(error)) for error in collection.failures}
         here += [one for one in elsewhere if _identity(one) not in known]
     return here
 
@@ -125,13 +140,12 @@ def _default_graph(judged: Judged) -> set[Quad]:
 
     What a file outside the root says counts as accepted, unless the file itself disputes it.
     """
-    disputed = {node for node, said in judged.register.items() if DISPUTED in said.get(STATUS, [])}
     ontology = (quad for quad in judged.quads if quad.graph_name == ONTOLOGY_GRAPH)
     outside = (
         quad
         for document in judged.outside
         for quad in document.quads
-        if quad.graph_name not in disputed
+        if quad.graph_name not in judged.disputed
     )
     return materialise(judged.quads) | {
         Quad(quad.subject, quad.predicate, quad.object) for quad in chain(ontology, outside)
@@ -141,12 +155,17 @@ def _default_graph(judged: Judged) -> set[Quad]:
 def _shape_finding(result: shacl.Result, judged: Judged) -> Finding:
     english = result.messages.get("en") or next(iter(result.messages.values()), result.component)
     return Finding(
-        *judged.places.nearest(result.focus, result.path, result.value),
+        *judged.accepted_places.nearest(result.focus, result.path, result.value),
         severity=result.severity,
         rule=result.shape or result.component,
-        message_de=result.messages.get("de") or english,
-        message_en=english,
-        focus=getattr(result.focus, "value", "") if isinstance(result.focus, NamedNode) else "",
-        path=result.path.value if result.path else "",
+        message_de=_with_curies(result.messages.get("de") or english, judged),
+        message_en=_with_curies(english, judged),
+        focus=iri(result.focus),
+        path=iri(result.path),
         value="" if result.value is None else str(result.value),
     )
+
+
+def _with_curies(message: str, judged: Judged) -> str:
+    """Shorten the IRIs that a shape's message names, so that it reads like the file."""
+    return _IRI.sub(lambda found: shrink(found[0], judged.prefixes).strip("<>"), message)

@@ -1,0 +1,320 @@
+"""The command line: build, validate, query, export, format and serve the graph.
+
+Exit codes: 0 done or conforms, 1 does not conform, 2 could not be done. A user sees one line that
+says what was wrong, never a stack trace.
+"""
+
+import sys
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import click
+from pyoxigraph import DefaultGraph, QueryBoolean, QuerySolutions, QueryTriples, RdfFormat, Store
+
+from intmk import catalogue, settings, sparql, store, validation, vocab
+from intmk.canonical import format_file
+from intmk.errors import BuildRefused, GraphError, NotAcceptable, SourceSyntaxError
+from intmk.formats import GRAPHS, RESULTS
+from intmk.progress import Bar
+from intmk.report import RENDERERS, Report, render
+from intmk.sources import collect
+
+EXPORTS = {
+    "nq": RdfFormat.N_QUADS,
+    "trig": RdfFormat.TRIG,
+    "ttl": RdfFormat.TURTLE,
+    "nt": RdfFormat.N_TRIPLES,
+    "jsonld": RdfFormat.JSON_LD,
+    "rdf": RdfFormat.RDF_XML,
+}
+ANSWERS = [name for row in (*RESULTS, *GRAPHS) for name in row.names]
+
+
+class Group(click.Group):
+    """A group whose commands end in one line on stderr and exit code 2 when they fail."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; turn what this project raises into a message."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise  # the reader of a pipe has gone: click ends quietly
+        except BuildRefused as error:
+            report = cast(Report, error.report)
+            click.echo(render(report), nl=False, err=True)
+            click.echo(f"intmk: {error}", err=True)
+            ctx.exit(report.exit_code)
+        except (GraphError, settings.SettingError) as error:
+            click.echo(f"intmk: {error}", err=True)
+            ctx.exit(2)
+        except OSError as error:
+            said = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+            click.echo(f"intmk: {said}", err=True)
+            ctx.exit(2)
+        except UnicodeDecodeError:
+            click.echo("intmk: the query is not UTF-8.", err=True)
+            ctx.exit(2)
+        except SyntaxError as error:  # every other file is read by ``sources``
+            click.echo(f"intmk: {vocab.PREFIXES_FILE}: {error.msg}", err=True)
+            ctx.exit(2)
+
+
+ROOT = click.option(
+    "--root",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder with ontology/, shapes/, data/ and queries/ (INTMK_ROOT).",
+)
+STORE = click.option(
+    "--store",
+    "store_dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the built versions (INTMK_STORE).",
+)
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="intmk-graph", prog_name="intmk")
+def main() -> None:
+    """Build, check, query and serve the graph of German integration-policy conferences."""
+
+
+@main.command()
+@ROOT
+@STORE
+def build(root: Path | None, store_dir: Path | None) -> None:
+    """Check the files and make a version of the graph from them.
+
+    Files that break a rule are reported with file, line and column, and nothing is built (exit
+    code 1). The same files always give the same version.
+
+    \b
+    Example:
+      intmk build
+    """
+    chosen = settings.read({"root": root, "store": store_dir})
+    version = _build(chosen)
+    state = "is now current" if version.new else "is current already; nothing has changed"
+    click.echo(f"Version {version.id} ({version.quads} quads) {state}.")
+
+
+def _build(chosen: settings.Settings) -> store.Version:
+    with Bar() as bar:
+        check = partial(validation.validate, progress=bar)
+        return store.build(chosen.root, chosen.store, check, bar)
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--format", "form", type=click.Choice(list(RENDERERS)), default="text", show_default=True
+)
+@click.option(
+    "--lang", type=click.Choice(["de", "en"]), default="en", show_default=True,
+    help="Language of the messages.",
+)  # fmt: skip
+@ROOT
+def validate(files: tuple[Path, ...], form: str, lang: Any, root: Path | None) -> None:
+    """Check RDF files against the ontology, the shapes and the accepted graph.
+
+    A file in data/ is checked as it stands; any other as if its statements were accepted. Exit
+    code 0: conforms, warnings allowed; 1: does not; 2: a file could not be checked.
+
+    \b
+    Example:
+      intmk validate --lang de --format text proposal.ttl
+    """
+    collection = collect(settings.read({"root": root}).root)
+    report = validation.validate(collection, files)
+    click.echo(render(report, form, lang), nl=False)
+    if form == "text" and not report.findings:
+        click.echo("conforms", err=True)
+    sys.exit(report.exit_code)
+
+
+@main.command()
+@click.argument("source", metavar="NAME|FILE|-")
+@click.option(
+    "--param", "params", metavar="KEY=VALUE", multiple=True, help="Give a parameter its value."
+)
+@click.option(
+    "--format", "form", type=click.Choice(["table", *ANSWERS]), metavar="FORMAT",
+    help="table, csv, tsv, json, xml; for graphs ttl, nt, jsonld, rdf. Default: table or ttl.",
+)  # fmt: skip
+@ROOT
+@STORE
+def query(
+    source: str,
+    params: tuple[str, ...],
+    form: str | None,
+    root: Path | None,
+    store_dir: Path | None,
+) -> None:
+    """Answer a SPARQL query: one of queries/ by name, a file, or - for standard input.
+
+    A file is told by its name, which ends in .rq. The prefixes of ontology/prefixes.ttl need no
+    declaration. Without a built version one is built first.
+
+    \b
+    Example:
+      echo 'SELECT ?body { ?body a intmk:ConferenceBody }' | intmk query - --format csv
+    """
+    chosen = settings.read({"root": root, "store": store_dir})
+    text = _query_text(source, params, chosen.root)
+    if store.current_version(chosen.store) is None:
+        _build(chosen)
+    answer = _answer(store.open_current(chosen.store), text, vocab.prefixes(chosen.root))
+    _write_answer(answer, form, vocab.prefixes(chosen.root))
+
+
+def _query_text(source: str, params: tuple[str, ...], root: Path) -> str:
+    """Return the text of a query; only those of the catalogue have parameters."""
+    if source != "-" and Path(source).suffix != ".rq":
+        values = dict(_pair(param) for param in params)
+        return catalogue.bind(catalogue.load(root)[source], values)
+    if params:
+        raise click.UsageError("Only queries of the catalogue, given by name, have parameters.")
+    return sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
+
+
+def _pair(param: str) -> tuple[str, str]:
+    name, equals, value = param.partition("=")
+    if not equals:
+        raise click.BadParameter(f"{param!r} is not KEY=VALUE.", param_hint="--param")
+    return name, value
+
+
+Answer = QuerySolutions | QueryBoolean | QueryTriples
+
+
+def _answer(opened: Store, text: str, prefixes: dict[str, str]) -> Answer:
+    def run(text: str) -> Answer:
+        return opened.query(text, prefixes=prefixes)
+
+    sparql.refuse_service(text)
+    try:
+        return run(text)
+    except SyntaxError as error:
+        raise sparql.explain(text, prefixes, run, error) from error
+
+
+def _write_answer(answer: Answer, form: str | None, prefixes: dict[str, str]) -> None:
+    graph = isinstance(answer, QueryTriples)
+    if not isinstance(answer, QueryTriples) and form in (None, "table"):
+        click.echo("\n".join(_table(answer, prefixes)))
+        return
+    offered = GRAPHS if graph else RESULTS
+    rows = [row for row in offered if (form or "ttl") in row.names]
+    if not rows:
+        names = ", ".join(row.extension for row in offered)
+        raise NotAcceptable(f"This answer cannot be written as {form}.", hint=f"Try {names}.")
+    click.echo(answer.serialize(format=rows[0].engine), nl=False)  # type: ignore[arg-type]
+
+
+def _table(answer: QuerySolutions | QueryBoolean, prefixes: dict[str, str]) -> Iterator[str]:
+    """Yield the lines of a table; IRIs are shortened, and nothing is cut."""
+    if isinstance(answer, QueryBoolean):
+        yield "yes" if answer else "no"
+        return
+    head = [variable.value for variable in answer.variables]
+    rows = [head, *([_cell(term, prefixes) for term in solution] for solution in answer)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for number, row in enumerate(rows):
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        yield "  ".join(cells).rstrip()
+        if number == 0:
+            yield "  ".join("─" * width for width in widths)
+
+
+def _cell(term: Any, prefixes: dict[str, str]) -> str:
+    if term is None:
+        return ""
+    return vocab.shrink(term.value, prefixes) if str(term).startswith("<") else str(term.value)
+
+
+@main.command()
+@click.option(
+    "--format", "form", type=click.Choice(list(EXPORTS)), default="nq",
+    help="nq or trig: everything with its passages; ttl, nt, jsonld, rdf: the default graph.",
+    show_default=True,
+)  # fmt: skip
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Default: stdout.")
+@ROOT
+@STORE
+def export(form: str, output: Path | None, root: Path | None, store_dir: Path | None) -> None:
+    """Write the whole current version, building one first if there is none.
+
+    \b
+    Example:
+      intmk export --format trig --output graph.trig
+    """
+    chosen = settings.read({"root": root, "store": store_dir})
+    if store.current_version(chosen.store) is None:
+        _build(chosen)
+    engine = EXPORTS[form]
+    graph = None if engine in (RdfFormat.N_QUADS, RdfFormat.TRIG) else DefaultGraph()
+    prefixes = vocab.prefixes(chosen.root)
+    opened = store.open_current(chosen.store)
+    data = opened.dump(format=engine, from_graph=graph, prefixes=prefixes) or b""
+    if output:
+        output.write_bytes(data)
+    else:
+        click.echo(data, nl=False)
+
+
+@main.command("format")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path, exists=True))
+@click.option("--check", is_flag=True, help="Change nothing; exit code 1 if something would.")
+@ROOT
+def format_(paths: tuple[Path, ...], check: bool, root: Path | None) -> None:
+    """Bring data files into the canonical layout: one sorted statement per line.
+
+    Without PATHS: data/ and ontology/themes.ttl. A file that would lose something by it (a blank
+    node, a comment inside) is reported and left alone.
+
+    \b
+    Example:
+      intmk format data --check
+    """
+    chosen = settings.read({"root": root}).root
+    prefixes = vocab.prefixes(chosen)
+    worst = 0
+    for path in _rdf_files(paths or (chosen / "data", chosen / "ontology" / "themes.ttl")):
+        try:
+            if format_file(path, check, prefixes):
+                click.echo(f"{path}: {'is not canonical' if check else 'formatted'}")
+                worst = max(worst, int(check))
+        except SourceSyntaxError as error:
+            click.echo(str(error), err=True)
+            worst = 2
+    sys.exit(worst)
+
+
+def _rdf_files(paths: Iterable[Path]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            yield from sorted(one for one in path.rglob("*") if one.suffix in (".ttl", ".trig"))
+        else:
+            yield path
+
+
+@main.command()
+@click.option("--host", help="Address to listen on (INTMK_HOST; default 127.0.0.1).")
+@click.option("--port", type=int, help="Port to listen on (INTMK_PORT; default 8000).")
+@ROOT
+@STORE
+def serve(host: str | None, port: int | None, root: Path | None, store_dir: Path | None) -> None:
+    """Serve the graph over HTTP, building it first if its files have changed.
+
+    \b
+    Example:
+      intmk serve --port 8080
+    """
+    from intmk import app  # the only command that needs the HTTP side
+
+    chosen = settings.read({"host": host, "port": port, "root": root, "store": store_dir})
+    if not store.is_current(chosen.root, chosen.store):
+        _build(chosen)
+    click.echo(f"Version {store.current_version(chosen.store)} at {chosen.public_url}")
+    app.serve(chosen)

@@ -1,0 +1,80 @@
+"""What a query worker may not do, told to the kernel: take all memory, or open a connection."""
+
+import contextlib
+import ctypes
+import os
+import platform
+import resource
+import struct
+from pathlib import Path
+
+LISTENER_FD = 3
+# Linux call numbers of socket and io_uring_setup, with the architecture's audit number.
+_ARCHITECTURES = {"x86_64": (0xC000003E, 41, 425), "aarch64": (0xC00000B7, 198, 425)}
+_PR_SET_NO_NEW_PRIVS = 38
+_PR_SET_SECCOMP = 22
+_SECCOMP_MODE_FILTER = 2
+_LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
+_ALLOW, _REFUSE = 0x7FFF0000, 0x00050000 | 13  # SECCOMP_RET_ERRNO with EACCES
+
+
+def limit_memory(megabytes: int) -> None:
+    """Let this process take so much more memory than it has now, and leave no core file.
+
+    Where there is no /proc (macOS) the kernel keeps no such limit and nothing is done.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(FileNotFoundError):
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+        limit = pages * resource.getpagesize() + megabytes * 1_000_000
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def keep_only(listener_fd: int) -> None:
+    """Leave this process its error output and ``listener_fd``, which becomes LISTENER_FD."""
+    os.dup2(listener_fd, LISTENER_FD)
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(null, 1)
+    os.closerange(LISTENER_FD + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+
+
+def allow_one_descriptor() -> None:
+    """Let this process, after ``keep_only``, hold the next client's connection and nothing else."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (LISTENER_FD + 2, LISTENER_FD + 2))
+
+
+def forbid_sockets() -> None:
+    """Make every later attempt of this process to create a socket fail (seccomp, Linux).
+
+    For workers that must open files. Raises OSError where the kernel offers no such filter.
+    """
+    program = _filter()
+    buffer = ctypes.create_string_buffer(program, len(program))
+    header = ctypes.create_string_buffer(
+        struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(buffer))
+    )
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or libc.prctl(
+        _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.c_void_p(ctypes.addressof(header)), 0, 0
+    ):
+        raise OSError(ctypes.get_errno(), "the kernel refuses a seccomp filter")
+
+
+def _filter() -> bytes:
+    """Return the filter in classic BPF: (operation, jump if true, jump if false, operand)."""
+    try:
+        architecture, socket_call, uring_call = _ARCHITECTURES[platform.machine()]
+    except KeyError:
+        raise OSError(f"no socket filter is known for {platform.machine()}") from None
+    steps = (
+        (_LOAD, 0, 0, 4),
+        (_EQUAL, 0, 5, architecture),
+        (_LOAD, 0, 0, 0),
+        (_AT_LEAST, 3, 0, 0x40000000),  # the x32 calls of x86_64
+        (_EQUAL, 2, 0, socket_call),
+        (_EQUAL, 1, 0, uring_call),
+        (_RETURN, 0, 0, _ALLOW),
+        (_RETURN, 0, 0, _REFUSE),
+    )
+    return b"".join(struct.pack("HBBI", *step) for step in steps)

@@ -1,0 +1,248 @@
+"""The process that holds the graph in memory and forks query workers from it.
+
+Run as ``python -m intmk.nursery DIRECTORY`` with the settings in the environment. It is
+single-threaded, since a fork takes only the forking thread along. In DIRECTORY it listens on two
+Unix sockets: ``queries``, which the workers share, so that the kernel deals questions to whoever
+is idle and its backlog is the queue; and ``control``, for the front processes to ask how a worker
+ended. It ends when its standard input does, so nothing outlives the server.
+"""
+
+import contextlib
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any, NoReturn
+
+from pyoxigraph import RdfFormat, Store
+
+from intmk import evaluation, isolation, vocab
+from intmk.settings import Settings, read
+
+# Measured: 370 MB of memory for a million triples, whose N-Quads are about 150 MB.
+_MEMORY_PER_DUMP_BYTE = 2.5
+_VERSION_POLL_S = 0.5
+_CONTROL_TIMEOUT_S = 1.0
+_REMEMBERED_ENDS = 256
+_PAUSE_AFTER_FAULT_S = 0.1
+
+
+class Nursery:
+    """The listening sockets, the graph, and the living workers by process id."""
+
+    def __init__(
+        self, settings: Settings, directory: Path, queries: socket.socket, control: socket.socket
+    ) -> None:
+        """Load the current version. Raises OSError when there is none or it cannot be read."""
+        self._settings = settings
+        self._directory = directory
+        self._queries = queries
+        self._control = control
+        self._version = current(settings.store)
+        self._folder = settings.store / "versions" / self._version
+        self._prefixes = vocab.prefixes(settings.root)
+        self._store = self._load()
+        self._workers: set[int] = set()
+        self._retired: set[int] = set()
+        self._ends: dict[int, int] = {}
+        self._is_ending = False
+
+    def _load(self) -> Store | None:
+        """Return the graph in memory, or None when it is too large for that."""
+        dump = self._folder / "dump.nq"
+        size_mb = dump.stat().st_size * _MEMORY_PER_DUMP_BYTE / 1_000_000
+        if size_mb > self._settings.memory_store_mb:
+            return None
+        store = Store()
+        store.bulk_load(path=dump, format=RdfFormat.N_QUADS)
+        gc.collect()
+        gc.freeze()
+        return store
+
+    def run(self, older_workers: list[int], ready: bytes) -> None:
+        """Fork the workers, send the older ones away, and look after all until told to end.
+
+        ``ready`` is written to the standard output when the first question can be asked.
+        """
+        wake = _wake_on_signals(self._end)
+        self._retired.update(older_workers)
+        self._fill()
+        for pid in older_workers:
+            _signal(pid, signal.SIGTERM)
+        os.write(1, ready)
+        while not self._is_ending:
+            waited: list[Any] = [0, self._control, wake]
+            self._attend(select.select(waited, [], [], _VERSION_POLL_S)[0], wake)
+        for pid in self._workers | self._retired:
+            _signal(pid, signal.SIGKILL)
+
+    def _attend(self, ready: list[Any], wake: int) -> None:
+        if wake in ready:
+            os.read(wake, 4096)
+        self._reap()
+        if 0 in ready and not os.read(0, 4096):
+            self._is_ending = True
+        if self._control in ready:
+            self._reply()
+        self._fill()
+        with contextlib.suppress(FileNotFoundError):
+            if current(self._settings.store) != self._version:
+                self._start_anew()
+
+    def _end(self, _signal: int, _frame: object) -> None:
+        self._is_ending = True
+
+    def _fill(self) -> None:
+        parent = os.getpid()
+        while len(self._workers) < self._settings.query_workers and not self._is_ending:
+            pid = os.fork()
+            if pid == 0:
+                self._become_worker(parent)
+            self._workers.add(pid)
+
+    def _become_worker(self, parent: int) -> NoReturn:
+        """Turn this forked process into a worker; it never returns into the nursery's loop."""
+        try:
+            _forget_signals()
+            isolation.keep_only(self._queries.fileno())
+            store = self._confined_store()
+            settings = self._settings
+            limits = evaluation.Limits(
+                settings.query_timeout_s,
+                settings.query_memory_mb,
+                settings.result_bytes,
+                settings.send_timeout_s,
+            )
+            worker = evaluation.Worker(store, self._version, self._prefixes, vocab.BASE, limits)
+            worker.run(socket.socket(fileno=isolation.LISTENER_FD), parent)
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+            raise
+        finally:
+            os._exit(1)
+
+    def _confined_store(self) -> Store:
+        if self._store is not None:
+            isolation.limit_memory(self._settings.query_memory_mb)
+            isolation.allow_one_descriptor()
+            return self._store
+        store = Store.read_only(str(self._folder / "db"))
+        isolation.limit_memory(self._settings.query_memory_mb)
+        isolation.forbid_sockets()
+        return store
+
+    def _reap(self) -> None:
+        """Take note of every child that has ended."""
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if pid == 0:
+                    return
+                self._note_end(pid, status)
+
+    def _note_end(self, pid: int, status: int) -> None:
+        self._workers.discard(pid)
+        self._retired.discard(pid)
+        self._ends[pid] = os.waitstatus_to_exitcode(status)
+        if len(self._ends) > _REMEMBERED_ENDS:
+            del self._ends[next(iter(self._ends))]
+        if self._ends[pid] > 0:
+            # A fault of ours, perhaps at every start: do not fork in a tight loop.
+            time.sleep(_PAUSE_AFTER_FAULT_S)
+
+    def _reply(self) -> None:
+        """Answer one request on the control socket: ``{"end": pid}`` or ``{}``, one JSON line."""
+        with contextlib.suppress(OSError, ValueError):
+            connection, _ = self._control.accept()
+            with connection:
+                connection.settimeout(_CONTROL_TIMEOUT_S)
+                request = json.loads(connection.recv(4096))
+                answer = self._ended(request["end"]) if "end" in request else self._status()
+                connection.sendall(json.dumps(answer).encode())
+
+    def _ended(self, pid: int) -> dict[str, object]:
+        """End a worker that is alive or dying, and tell how it ended (a signal is negative)."""
+        if pid in self._workers | self._retired:
+            _signal(pid, signal.SIGKILL)
+            self._note_end(*os.waitpid(pid, 0))
+        return {"end": self._ends.get(pid)}
+
+    def _status(self) -> dict[str, object]:
+        return {
+            "version": self._version,
+            "workers": sorted(self._workers),
+            "in_memory": self._store is not None,
+        }
+
+    def _start_anew(self) -> NoReturn:
+        """Become a nursery of the new version; sockets, children and process id stay."""
+        for one in (self._queries, self._control):
+            one.set_inheritable(True)
+        handed = [self._queries.fileno(), self._control.fileno(), *self._workers, *self._retired]
+        arguments = ["-m", "intmk.nursery", str(self._directory), *map(str, handed)]
+        os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 - our own program
+
+
+def current(store: Path) -> str:
+    """Return the id of the version that a store folder's ``current`` link names.
+
+    Raises FileNotFoundError when nothing was built yet.
+    """
+    return (store / "current").readlink().name
+
+
+def _wake_on_signals(end: Any) -> int:
+    """Let ended children and SIGTERM interrupt the loop; returns the descriptor to wait on."""
+    reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(writer)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.signal(signal.SIGTERM, end)
+    # Ctrl-C reaches every process of the terminal; the server ends us in its own time.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return reader
+
+
+def _forget_signals() -> None:
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def _listen(path: Path, backlog: int) -> socket.socket:
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen(backlog)
+    return listener
+
+
+def main(arguments: list[str]) -> None:
+    """Run a nursery: a directory for the sockets, then, after a new version, what is handed on."""
+    settings = read()
+    directory, *handed = arguments
+    if handed:
+        queries, control = (socket.socket(fileno=int(fd)) for fd in handed[:2])
+    else:
+        queries = _listen(Path(directory) / "queries", settings.queue_length)
+        control = _listen(Path(directory) / "control", settings.queue_length)
+    try:
+        nursery = Nursery(settings, Path(directory), queries, control)
+    except (OSError, SyntaxError) as error:
+        sys.exit(f"intmk: the graph in {settings.store} cannot be read: {error}")
+    nursery.run([int(pid) for pid in handed[2:]], b"" if handed else b"ready\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

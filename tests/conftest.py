@@ -1,0 +1,35 @@
+"""What several tests need: a small root of files, copied afresh for each test that changes it."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from intmk import sources
+
+FIXTURE_ROOT = Path(__file__).parent / "fixtures" / "root"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Return a copy of the small root that a test may change."""
+    return Path(shutil.copytree(FIXTURE_ROOT, tmp_path / "root"))
+
+
+@pytest.fixture
+def change(root: Path):
+    """Return a function that replaces one text in a file of the small root."""
+
+    def change(name: str, old: str, new: str) -> None:
+        path = root / name
+        text = path.read_text()
+        assert text.count(old) == 1, f"{old!r} must stand once in {name}"
+        path.write_text(text.replace(old, new))
+
+    return change
+
+
+@pytest.fixture
+def collection(root: Path) -> sources.Collection:
+    """Return the small root, read."""
+    return sources.collect(root)

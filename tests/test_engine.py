@@ -1,0 +1,331 @@
+"""Query workers under honest and hostile questions: real processes, real limits."""
+
+import json
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from intmk import errors
+from intmk.engine import Answer, Engine, Question, Workers
+from server_fixtures import A, B, await_end, descendants, make_settings, publish, running
+
+ALL = (
+    ("json", "application/sparql-results+json"),
+    ("nt", "application/n-triples"),
+)
+NAMES = "SELECT ?n { ?s rdfs:label ?n }"
+ENDLESS = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i }"
+DEEP = "SELECT * { FILTER(" + "(" * 50_000 + "1" + ")" * 50_000 + ") }"
+
+
+def ask(engine: Engine, text: str, **dataset: tuple[str, ...]) -> Answer:
+    """Ask for JSON or N-Triples."""
+    return engine.ask(Question(text, ALL, **dataset))
+
+
+def values(answer: Answer) -> list[str]:
+    """Return the values of the only variable of a whole JSON answer."""
+    rows = json.loads(answer.read())["results"]["bindings"]
+    return [value["value"] for row in rows for value in row.values()]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store folder with one version."""
+    folder = tmp_path_factory.mktemp("store")
+    publish(folder, "first")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def memory(store: Path) -> Iterator[Engine]:
+    """Two workers that hold the graph in memory."""
+    with running(store) as (engine, _):
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def disk(store: Path) -> Iterator[Engine]:
+    """Two workers that read the graph from disk."""
+    with running(store, memory_store_mb=0) as (engine, _):
+        yield engine
+
+
+@pytest.fixture(params=["memory", "disk"])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """Both kinds of workers, which must behave alike."""
+    found: Engine = request.getfixturevalue(request.param)
+    return found
+
+
+def test_each_kind_of_query_is_answered_in_its_format(engine: Engine) -> None:
+    """SELECT and ASK give results, CONSTRUCT and DESCRIBE triples, each named in the answer."""
+    select = ask(engine, "SELECT ?o { <https://example.org/n/7> ?p ?o }")
+    assert (select.kind, select.version, values(select)) == ("select", "first", ["7"])
+    assert json.loads(ask(engine, "ASK { ?s ?p 999 }").read())["boolean"] is True
+    construct = ask(engine, "CONSTRUCT WHERE { <https://example.org/n/7> ?p ?o }")
+    assert (construct.kind, construct.media_type) == ("graph", "application/n-triples")
+    assert ask(engine, "DESCRIBE <https://example.org/n/7>").read() == construct.read()
+    assert construct.read().startswith(b"<https://example.org/n/7> <https://example.org/number> ")
+
+
+def test_the_store_in_memory_and_on_disk_are_what_was_asked_for(
+    memory: Engine, disk: Engine
+) -> None:
+    """The budget decides which kind of worker there is."""
+    assert memory.status()["in_memory"] is True
+    assert disk.status()["in_memory"] is False
+
+
+def test_only_the_default_graph_is_asked_unless_a_dataset_is_named(engine: Engine) -> None:
+    """Named graphs answer GRAPH, and plain patterns when the request names them."""
+    assert values(ask(engine, NAMES)) == []
+    in_graphs = "SELECT ?n { GRAPH ?g { ?s rdfs:label ?n } }"
+    assert sorted(values(ask(engine, in_graphs))) == ["Größe 😀", "Hessen"]
+    assert values(ask(engine, NAMES, default_graphs=(A,))) == ["Hessen"]
+    assert len(values(ask(engine, NAMES, default_graphs=(A, B)))) == 2
+    assert values(ask(engine, in_graphs, named_graphs=(B,))) == ["Größe 😀"]
+
+
+def test_naming_one_part_of_the_dataset_leaves_the_other_empty(engine: Engine) -> None:
+    """SPARQL 1.1 Protocol 2.1.4: the request's dataset replaces the whole one, FROM included."""
+    everything = "SELECT ?n { ?s ?p ?n }"
+    assert values(ask(engine, everything, named_graphs=(A,))) == []
+    in_graphs = "SELECT ?n { GRAPH ?g { ?s rdfs:label ?n } }"
+    assert values(ask(engine, in_graphs, default_graphs=(A,))) == []
+    from_a = f"SELECT ?n FROM <{A}> {{ ?s rdfs:label ?n }}"
+    assert values(ask(engine, from_a)) == ["Hessen"]
+    assert values(ask(engine, from_a, default_graphs=(B,))) == ["Größe 😀"]
+
+
+def test_a_graph_that_is_no_iri_is_refused(engine: Engine) -> None:
+    """The message shows the value."""
+    with pytest.raises(errors.InvalidRequest, match="not absolute"):
+        ask(engine, NAMES, default_graphs=("not absolute",))
+
+
+def test_a_syntax_error_comes_back_with_line_and_column(engine: Engine) -> None:
+    """The prefixes we add do not shift positions."""
+    with pytest.raises(errors.QuerySyntaxError) as caught:
+        ask(engine, "SELECT * {\n ?s rdfs:label ) }")
+    assert (caught.value.line, caught.value.column) == (2, 16)
+
+
+def test_a_format_that_cannot_carry_the_answer_is_refused(engine: Engine) -> None:
+    """CSV cannot carry a graph; the error says what can."""
+    with pytest.raises(errors.NotAcceptable) as caught:
+        engine.ask(Question("CONSTRUCT WHERE { ?s ?p ?o }", (("csv", "text/csv"),)))
+    assert "text/turtle" in str(caught.value.extra["offered"])
+
+
+def test_an_unknown_function_is_the_query_s_fault(engine: Engine) -> None:
+    """The engine's own words are passed on."""
+    with pytest.raises(errors.QueryFailed, match="http://f"):
+        ask(engine, "SELECT (<http://f>(1) AS ?x) {}")
+
+
+def test_brackets_beyond_the_parser_s_stack_cost_one_worker(engine: Engine) -> None:
+    """The process that parses them dies, the client gets a 400, the next question is answered."""
+    for _ in range(3):
+        with pytest.raises(errors.QueryTooDeep):
+            ask(engine, DEEP)
+    assert json.loads(ask(engine, "ASK {}").read())["boolean"] is True
+
+
+def test_an_endless_query_is_stopped_and_holds_nobody_up(engine: Engine) -> None:
+    """While one worker is busy to its deadline, the other answers; then both do."""
+    with ThreadPoolExecutor() as pool:
+        endless = pool.submit(ask, engine, ENDLESS)
+        answered = 0
+        while not endless.done():
+            ask(engine, "ASK {}")
+            answered += 1
+        with pytest.raises(errors.QueryTimeout, match="1 s"):
+            endless.result()
+    assert answered > 10
+    ask(engine, "ASK {}")
+
+
+def test_a_sort_of_a_cross_product_is_stopped_too(engine: Engine) -> None:
+    """The engine cannot be interrupted in a sort; its process can."""
+    with pytest.raises((errors.QueryTimeout, errors.OutOfMemory)):
+        ask(engine, "SELECT * { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i } ORDER BY ?i ?f ?c")
+
+
+def test_too_much_memory_ends_the_query_only(store: Path) -> None:
+    """A query that wants more than its share gets a clear answer."""
+    greedy = "SELECT DISTINCT (CONCAT(STR(?a), STR(?b)) AS ?x) { ?a ?p ?c . ?b ?q ?d }"
+    with running(store, query_memory_mb=20, query_timeout_s=20) as (engine, _):
+        with pytest.raises(errors.OutOfMemory, match="20 MB"):
+            ask(engine, greedy)
+        assert ask(engine, "ASK {}").read()
+
+
+def test_an_answer_over_the_size_limit_is_an_error_not_a_cut(store: Path) -> None:
+    """The limit counts the bytes of the answer."""
+    with running(store, result_bytes=10_000) as (engine, _):
+        with pytest.raises(errors.TooLarge, match="10000"):
+            ask(engine, "SELECT * { ?s ?p ?o }")
+        assert ask(engine, "SELECT * { ?s ?p ?o } LIMIT 10").read()
+
+
+def test_a_long_answer_is_whole_and_in_a_file(memory: Engine) -> None:
+    """Beyond what is kept in memory nothing is lost, and the length is known."""
+    long = "SELECT ?a ?b { ?a ?p ?c . ?b ?q ?d FILTER(?d < 100) }"
+    answer = memory.ask(Question(long, (("csv", "text/csv"),)))
+    assert not isinstance(answer.content, bytes)
+    body = answer.read()
+    assert answer.length == len(body)
+    assert body.count(b"\r\n") == 100 * 1001 + 1
+
+
+def test_a_long_answer_that_fails_late_is_an_error(store: Path) -> None:
+    """Megabytes into an answer, its failure is still an error and nothing else."""
+    with (
+        running(store, result_bytes=5_000_000) as (engine, _),
+        pytest.raises(errors.TooLarge, match="5000000"),
+    ):
+        ask(engine, "SELECT * { ?a ?b ?c . ?d ?e ?f }")
+
+
+def test_service_reaches_nobody(engine: Engine) -> None:
+    """A query to a listener on this machine is refused, and nothing knocks there."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        for silent in ("", "SILENT "):
+            with pytest.raises(errors.NetworkForbidden):
+                ask(engine, f"SELECT * {{ SERVICE {silent}<http://127.0.0.1:{port}/> {{}} }}")
+        listener.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+
+def test_a_worker_could_not_open_a_connection_if_the_check_were_fooled(
+    engine: Engine, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers without the check still reach nobody: the kernel refuses them a socket."""
+    # The nursery is a process of its own, so the check is taken out in the file it imports.
+    in_memory = engine.status()["in_memory"]
+    script = store / "sitecustomize.py"
+    script.write_text("from intmk import sparql\nsparql.refuse_service = lambda text: None\n")
+    monkeypatch.setenv("PYTHONPATH", str(store))
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        running(store, memory_store_mb=1024 if in_memory else 0) as (unchecked, _),
+    ):
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        with pytest.raises(errors.QueryFailed):
+            ask(unchecked, f"SELECT * {{ SERVICE <{url}> {{ ?s ?p ?o }} }}")
+        listener.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+    script.unlink()
+
+
+@pytest.mark.parametrize("memory_store_mb", [1024, 0])
+def test_a_worker_killed_from_outside_is_replaced(store: Path, memory_store_mb: int) -> None:
+    """Its client is told to ask again, others notice nothing."""
+    limits = {"memory_store_mb": memory_store_mb, "query_timeout_s": 60}
+    with running(store, **limits) as (engine, _), ThreadPoolExecutor() as pool:
+        lost = pool.submit(ask, engine, ENDLESS)
+        os.kill(_busy_worker(engine), signal.SIGKILL)
+        with pytest.raises(errors.Unavailable, match="lost"):
+            lost.result()
+        assert ask(engine, "ASK {}").read()
+        assert len(engine.status()["workers"]) == 2
+
+
+def _busy_worker(engine: Engine) -> int:
+    """Return the worker that burns processor time, by asking the kernel until there is one."""
+    while True:
+        for pid in engine.status()["workers"]:
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            if fields[0] == "R" and int(fields[11]) > 5:
+                return int(pid)
+
+
+def test_a_full_queue_says_so_at_once(store: Path) -> None:
+    """With one worker busy and one place in the queue, the next question is turned away."""
+    limits = {"query_workers": 1, "queue_length": 0, "queue_wait_s": 0.5, "query_timeout_s": 60}
+    with ThreadPoolExecutor() as pool, running(store, **limits) as (engine, _):
+        pool.submit(ask, engine, ENDLESS)
+        _busy_worker(engine)
+        asked = [pool.submit(ask, engine, ENDLESS) for _ in range(3)]
+        said = [str(one.exception()) for one in asked]
+    assert sum("queue is full" in text for text in said) == 2
+    assert sum("No worker was free for 0.5 s" in text for text in said) == 1
+
+
+def test_a_new_version_takes_over_without_a_failed_question(tmp_path: Path) -> None:
+    """While versions change, every question is answered from one of them, in order."""
+    publish(tmp_path, "v1")
+    with running(tmp_path) as (engine, _):
+        for version in ("v2", "v3"):
+            publish(tmp_path, version)
+            assert engine.version() == version
+            seen = ask(engine, "ASK {}").version
+            while seen != version:
+                answer = ask(engine, "SELECT ?v { ?s owl:versionInfo ?v }")
+                assert values(answer) == [answer.version]
+                seen = answer.version
+
+
+def test_a_killed_nursery_is_started_again(store: Path) -> None:
+    """Questions fail clearly in between, and are answered afterwards."""
+    settings = make_settings(store)
+    with Workers(settings) as workers:
+        engine = Engine(workers.directory, settings)
+        first, orphans = workers.pid, engine.status()["workers"]
+        os.kill(first, signal.SIGKILL)
+        while True:
+            try:
+                ask(engine, "ASK {}")
+                engine.status()
+            except errors.Unavailable:
+                continue
+            if workers.pid != first:
+                break
+        assert len(engine.status()["workers"]) == 2
+    await_end(orphans)
+
+
+def test_workers_end_even_if_their_nursery_is_killed_while_forking_them(store: Path) -> None:
+    """Nobody else would end them."""
+    settings = make_settings(store, query_workers=20)
+    with Workers(settings) as workers:
+        family = descendants(workers.pid)
+        os.kill(workers.pid, signal.SIGKILL)
+    assert len(family) == 21
+    await_end(family)
+
+
+def test_no_process_outlives_the_workers(store: Path) -> None:
+    """Ending the block ends the nursery and every worker, busy or not."""
+    with ThreadPoolExecutor() as pool, running(store, query_timeout_s=60) as (engine, _):
+        endless = pool.submit(ask, engine, ENDLESS)
+        busy = _busy_worker(engine)
+    assert isinstance(endless.exception(), errors.Unavailable)
+    await_end([busy])
+    assert not engine.directory.exists()
+
+
+def test_without_a_built_graph_the_workers_do_not_start(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The error output says which folder holds no graph."""
+    settings = make_settings(tmp_path)
+    with pytest.raises(errors.Unavailable), Workers(settings):
+        pass
+    assert str(tmp_path) in capfd.readouterr().err
+    with pytest.raises(errors.Unavailable, match="intmk build"):
+        Engine(tmp_path, settings).version()
+
+
+def test_the_sockets_are_in_a_private_folder(memory: Engine) -> None:
+    """Other users of the machine cannot talk to the workers."""
+    assert memory.directory.stat().st_mode & 0o777 == 0o700

@@ -1,0 +1,58 @@
+"""What the kernel refuses a confined process, tried in real child processes."""
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+CONNECT = """
+    import socket
+    try:
+        socket.socket()
+    except OSError as error:
+        print(error.errno)
+"""
+
+
+def _run(setup: str, attempt: str) -> str:
+    """Return what a child process prints that confines itself and then tries something."""
+    script = f"from intmk import isolation\n{textwrap.dedent(setup)}\n{textwrap.dedent(attempt)}"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=30
+    )
+    return done.stdout + done.stderr.strip().rpartition("\n")[2]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="issue 4: seccomp is Linux's")
+def test_a_process_without_sockets_gets_none_but_may_open_files() -> None:
+    """socket() is refused with EACCES (13); opening a file goes on working."""
+    opened = "\nprint(bool(open('/etc/passwd').read()))"
+    found = _run("isolation.forbid_sockets()", textwrap.dedent(CONNECT) + opened)
+    assert found == "13\nTrue\n"
+
+
+def test_a_process_with_one_descriptor_can_accept_and_nothing_else() -> None:
+    """The next client takes the last descriptor, so a connection of its own is refused (EMFILE)."""
+    setup = """
+        import os, socket
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind("")
+        listener.listen()
+        client = socket.socket(socket.AF_UNIX)
+        client.connect(listener.getsockname())
+        isolation.keep_only(listener.fileno())
+        isolation.allow_one_descriptor()
+        kept = socket.socket(fileno=isolation.LISTENER_FD)
+        accepted, _ = kept.accept()
+        os.dup2(2, 1)
+    """
+    found = _run(setup, CONNECT)
+    assert found == "24"
+
+
+def test_a_process_over_its_memory_is_told_so() -> None:
+    """An allocation beyond the limit fails in that process."""
+    found = _run("isolation.limit_memory(50)", "bytearray(100_000_000)")
+    assert found == "MemoryError"
+    assert _run("isolation.limit_memory(200)", "bytearray(100_000_000)") == ""

@@ -1,0 +1,210 @@
+"""Building versions: reproducible, atomic, and safe from a killed build."""
+
+import hashlib
+import signal
+import subprocess
+import sys
+import threading
+from functools import partial
+from pathlib import Path
+
+import pytest
+from pyoxigraph import DefaultGraph, RdfFormat, parse
+
+from intmk import store
+from intmk.errors import BuildRefused, NotFound
+from intmk.report import Report
+from intmk.validation import validate
+
+PRESS = "data/press.trig"
+
+
+@pytest.fixture
+def store_dir(tmp_path) -> Path:
+    """Return the folder of a store that does not exist yet."""
+    return tmp_path / "var"
+
+
+@pytest.fixture
+def build(root, store_dir):
+    """Return a function that builds the small root."""
+    return partial(store.build, root, store_dir, validate)
+
+
+def test_build_publishes_a_version(build, store_dir):
+    """The version is current, can be opened read-only, and its dump is what is in it."""
+    version = build()
+    assert version.new
+    assert store.current_version(store_dir) == version.id
+    assert (store_dir / "current").readlink() == Path("versions") / version.id
+    opened = store.open_current(store_dir)
+    dump = (version.path / "dump.nq").read_bytes()
+    assert len(opened) == version.quads == len(dump.splitlines())
+    assert set(opened) == set(parse(dump, RdfFormat.N_QUADS))
+    assert hashlib.sha256(dump).hexdigest().startswith(version.id)
+    with pytest.raises(RuntimeError, match="read-write"):
+        opened.add(next(iter(opened)))
+
+
+def test_every_default_graph_triple_is_backed_by_an_accepted_passage(build, store_dir):
+    """Each triple of the default graph stands in the graph of an accepted passage."""
+    build()
+    opened = store.open_current(store_dir)
+    unbacked = """SELECT ?s ?p ?o { ?s ?p ?o FILTER NOT EXISTS {
+        ?passage intmk:status kind:accepted . GRAPH ?passage { ?s ?p ?o } } }"""
+    prefixes = {
+        "intmk": "https://w3id.org/intmk/ontology#",
+        "kind": "https://w3id.org/intmk/id/kind/",
+    }
+    assert list(opened.quads_for_pattern(None, None, None, DefaultGraph()))
+    assert list(opened.query(unbacked, prefixes=prefixes)) == []
+
+
+def test_same_inputs_same_version(build, root, store_dir, tmp_path):
+    """A second build is a no-op; another folder, order of statements or comment changes nothing."""
+    first = build()
+    again = build()
+    assert (again.id, again.new) == (first.id, False)
+    lines = (root / PRESS).read_text().splitlines()
+    body = [line for line in lines if line.startswith("<")]
+    shuffled = [line for line in lines if line not in body] + ["# a comment", *reversed(body)]
+    (root / PRESS).write_text("\n".join(shuffled))
+    elsewhere = store.build(root, tmp_path / "other", validate)
+    assert elsewhere.id == first.id
+    assert (elsewhere.path / "dump.nq").read_bytes() == (first.path / "dump.nq").read_bytes()
+
+
+def test_another_fact_another_version(build, change, store_dir):
+    """The previous version stays for its readers; the one before it goes."""
+    ids, opened = [], None
+    for ordinal in (18, 19, 20):
+        if ids:
+            change(PRESS, f"ordinal {ordinal - 1} .", f"ordinal {ordinal} .")
+        ids.append(build().id)
+        opened = opened or store.open_current(store_dir)
+    assert len(set(ids)) == 3
+    assert {path.name for path in (store_dir / "versions").iterdir()} == {ids[1], ids[2]}
+    assert store.current_version(store_dir) == ids[2]
+
+
+def test_going_back_gives_the_old_version(build, change):
+    """A fact taken back leads to the version that was there before, without storing it again."""
+    first = build()
+    change(PRESS, "ordinal 18 .", "ordinal 19 .")
+    build()
+    change(PRESS, "ordinal 19 .", "ordinal 18 .")
+    back = build()
+    assert (back.id, back.new) == (first.id, True)
+    assert store.current_version(back.path.parents[1]) == first.id
+
+
+def test_broken_data_are_refused_and_the_old_version_serves(build, change, store_dir):
+    """The error carries the report; the current version is untouched."""
+    first = build()
+    change(PRESS, "  conference:intmk-18 intmk:ordinal 18 .\n", "")
+    with pytest.raises(BuildRefused) as caught:
+        build()
+    assert isinstance(caught.value.report, Report)
+    assert [one.short_rule for one in caught.value.report.findings] == ["Conference-ordinal"]
+    assert store.current_version(store_dir) == first.id
+
+
+def test_a_file_that_is_not_rdf_is_refused(build, root):
+    """A syntax error anywhere in the root stops the build."""
+    (root / "data" / "broken.trig").write_text("<a:s>")
+    with pytest.raises(BuildRefused) as caught:
+        build()
+    assert caught.value.report.exit_code == 2
+
+
+CHILD = """
+import sys
+from pathlib import Path
+from intmk import store
+from intmk.validation import validate
+def progress(stage, done, total):
+    if stage == sys.argv[3]:
+        print("here", flush=True)
+        sys.stdin.read()
+store.build(Path(sys.argv[1]), Path(sys.argv[2]), validate, progress)
+"""
+
+
+@pytest.mark.parametrize("stage", ["reading", "storing", "publishing"])
+def test_a_killed_build_leaves_the_old_version(build, root, store_dir, change, stage):
+    """Killed at any step, the old version serves, and the next build makes the new one."""
+    first = build()
+    change(PRESS, "ordinal 18 .", "ordinal 19 .")
+    arguments = [sys.executable, "-c", CHILD, str(root), str(store_dir), stage]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout
+        assert child.stdout.readline() == b"here\n"
+        with pytest.raises(store.BuildRunning, match="another process"):
+            build()
+        child.kill()
+        assert child.wait() == -signal.SIGKILL
+    assert store.current_version(store_dir) == first.id
+    assert len(store.open_current(store_dir)) == first.quads
+    second = build()
+    assert second.new
+    assert {path.name for path in (store_dir / "versions").iterdir()} == {first.id, second.id}
+
+
+def test_a_build_killed_in_the_middle_of_writing_is_swept(build, store_dir, change):
+    """What an interrupted build left behind is removed by the next one that publishes."""
+    build()
+    (store_dir / "versions" / f"{store.UNFINISHED}x").mkdir()
+    change(PRESS, "ordinal 18 .", "ordinal 19 .")
+    build()
+    assert not list((store_dir / "versions").glob(f"{store.UNFINISHED}*"))
+
+
+def test_readers_never_see_half_a_version(build, change, store_dir):
+    """While a build goes on, every reader opens the old version or the new one, complete."""
+    first, ended, seen = build(), threading.Event(), []
+
+    def read() -> None:
+        while not ended.is_set():
+            seen.append(len(store.open_current(store_dir)))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        change(PRESS, '  conference:intmk-18 rdfs:label "18. IntMK"@de .\n', "")
+        second = build()
+    finally:
+        ended.set()
+        reader.join()
+    assert first.quads != second.quads
+    assert {first.quads} <= set(seen) <= {first.quads, second.quads}
+
+
+def test_nothing_built_is_told(store_dir):
+    """Without a version there is none, and opening says what to do."""
+    assert store.current_version(store_dir) is None
+    with pytest.raises(NotFound, match="intmk build"):
+        store.open_current(store_dir)
+
+
+def test_is_current_follows_the_files(build, root, store_dir, change):
+    """A change, a new file and a lost link are noticed; a no-op build settles it again."""
+    assert not store.is_current(root, store_dir)
+    build()
+    assert store.is_current(root, store_dir)
+    (root / PRESS).write_text((root / PRESS).read_text() + "\n")
+    assert not store.is_current(root, store_dir)
+    build()
+    assert store.is_current(root, store_dir)
+    (root / "shapes" / "more.ttl").write_text("")
+    assert not store.is_current(root, store_dir)
+    build()
+    (store_dir / "current").unlink()
+    assert not store.is_current(root, store_dir)
+
+
+def test_progress_is_told(root, store_dir):
+    """Each stage is told in order, and reading says how much is done of how much."""
+    told = []
+    store.build(root, store_dir, validate, lambda *state: told.append(state))
+    assert told[:6] == [("reading", done, 6) for done in range(1, 7)]
+    assert [stage for stage, *_ in told[6:]] == ["storing", "publishing", "publishing"]
