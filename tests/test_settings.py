@@ -29,7 +29,14 @@ def test_the_default_root_is_the_checkout() -> None:
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("port", "http"), ("port", "-1"), ("query_timeout_s", "0"), ("query_timeout_s", "inf")],
+    [
+        ("port", "http"),
+        ("port", "-1"),
+        ("query_timeout_s", "0"),
+        ("query_timeout_s", "inf"),
+        ("gate", "maybe"),
+        ("keep_versions", "1"),
+    ],
 )
 def test_a_value_that_cannot_be_read_names_setting_and_value(name: str, text: str) -> None:
     """The message says which setting, by which variable, holds which wrong value."""

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from pyoxigraph import DefaultGraph, RdfFormat, parse
 
-from intmk import store
-from intmk.errors import BuildRefused, NotFound
+from intmk import journal, store
+from intmk.errors import BuildRefused, Busy, NotFound
 from intmk.report import Report
 from intmk.validation import validate
 
@@ -75,16 +75,17 @@ def test_same_inputs_same_version(build, root, store_dir, tmp_path):
 
 
 def test_another_fact_another_version(build, change, store_dir):
-    """The previous version stays for its readers; the one before it goes."""
+    """The last versions stay for their readers, as many as are to be kept."""
     ids, opened = [], None
     for ordinal in (18, 19, 20):
         if ids:
             change(PRESS, f"ordinal {ordinal - 1} .", f"ordinal {ordinal} .")
-        ids.append(build().id)
+        ids.append(build(keep=2).id)
         opened = opened or store.open_current(store_dir)
     assert len(set(ids)) == 3
     assert {path.name for path in (store_dir / "versions").iterdir()} == {ids[1], ids[2]}
     assert store.current_version(store_dir) == ids[2]
+    assert [one.id for one in journal.records(store_dir)] == ids
 
 
 def test_going_back_gives_the_old_version(build, change):
@@ -208,3 +209,64 @@ def test_progress_is_told(root, store_dir):
     store.build(root, store_dir, validate, lambda *state: told.append(state))
     assert told[:6] == [("reading", done, 6) for done in range(1, 7)]
     assert [stage for stage, *_ in told[6:]] == ["storing", "publishing", "publishing"]
+
+
+def write(store_dir: Path, triple: str) -> store.Version:
+    """Publish the current version with one more triple, as a writer does."""
+    with store.exclusive(store_dir):
+        quads = store.load_current(store_dir) | set(parse(triple, RdfFormat.N_QUADS))
+        return store.publish(store_dir, store.canonical_dump(quads), journal.UPDATE, "ada")
+
+
+def test_a_build_does_not_take_back_what_was_written(build, store_dir, root):
+    """It says what to do, and goes on when told to; the versions stay in the record."""
+    built = build()
+    assert (store.is_written(store_dir), built.number) == (False, 1)
+    written = write(store_dir, "<a:s> <a:p> <a:o> <a:g> .")
+    assert (written.number, written.new, written.quads) == (2, True, built.quads + 1)
+    assert store.is_written(store_dir)
+    assert store.is_built_from(root, store_dir)
+    assert not store.is_current(root, store_dir)
+    with pytest.raises(store.UpdatesPresent, match="--discard-updates"):
+        build()
+    assert store.current_version(store_dir) == written.id
+    assert build(discard_updates=True).id == built.id
+    assert [one.kind for one in journal.records(store_dir)] == ["build", "update", "build"]
+
+
+def test_a_write_that_is_taken_back_leaves_what_was_built(build, store_dir):
+    """The same content is the same version, however it came about."""
+    built = build()
+    write(store_dir, "<a:s> <a:p> <a:o> <a:g> .")
+    with store.exclusive(store_dir):
+        quads = {one for one in store.load_current(store_dir) if "a:g" not in str(one)}
+        back = store.publish(store_dir, store.canonical_dump(quads), journal.UPDATE)
+    assert back.id == built.id
+    assert not store.is_written(store_dir)
+
+
+def test_writing_what_is_there_already_makes_no_version(build, store_dir):
+    """No record, no new number."""
+    build()
+    first = write(store_dir, "<a:s> <a:p> <a:o> <a:g> .")
+    again = write(store_dir, "<a:s> <a:p> <a:o> <a:g> .")
+    assert (again.id, again.number, again.new) == (first.id, first.number, False)
+
+
+def test_who_waits_for_the_lock_is_told_when_it_takes_too_long(store_dir):
+    """A second writer waits for its time and not longer."""
+    with (
+        store.exclusive(store_dir),
+        pytest.raises(Busy, match=r"0.1 s"),
+        store.exclusive(store_dir, 0.1),
+    ):
+        pass
+
+
+def test_a_removal_that_was_killed_half_way_leaves_no_half_version(build, store_dir, change):
+    """A version under its own name is whole: it is renamed before it is removed."""
+    first = build()
+    (store_dir / "versions" / first.id).rename(store_dir / "versions" / ".building-x")
+    (store_dir / "current").unlink()
+    assert build().id == first.id
+    assert len(store.open_current(store_dir)) == first.quads

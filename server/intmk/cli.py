@@ -13,12 +13,13 @@ from typing import Any, cast
 import click
 from pyoxigraph import DefaultGraph, QueryBoolean, QuerySolutions, QueryTriples, RdfFormat, Store
 
-from intmk import catalogue, settings, sparql, store, validation, vocab
+from intmk import catalogue, results, settings, sparql, store, validation, vocab
 from intmk.canonical import format_file
 from intmk.errors import BuildRefused, GraphError, NotAcceptable, SourceSyntaxError
 from intmk.formats import GRAPHS, RESULTS
 from intmk.progress import Bar
 from intmk.report import RENDERERS, Report, render
+from intmk.results import Answer
 from intmk.sources import collect
 
 EXPORTS = {
@@ -185,9 +186,6 @@ def _pair(param: str) -> tuple[str, str]:
     return name, value
 
 
-Answer = QuerySolutions | QueryBoolean | QueryTriples
-
-
 def _answer(opened: Store, text: str, prefixes: dict[str, str]) -> Answer:
     def run(text: str) -> Answer:
         return opened.query(text, prefixes=prefixes)
@@ -209,7 +207,7 @@ def _write_answer(answer: Answer, form: str | None, prefixes: dict[str, str]) ->
     if not rows:
         names = ", ".join(row.extension for row in offered)
         raise NotAcceptable(f"This answer cannot be written as {form}.", hint=f"Try {names}.")
-    click.echo(answer.serialize(format=rows[0].engine), nl=False)  # type: ignore[arg-type]
+    results.write(answer, rows[0], sys.stdout.buffer)
 
 
 def _table(answer: QuerySolutions | QueryBoolean, prefixes: dict[str, str]) -> Iterator[str]:

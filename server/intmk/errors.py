@@ -87,11 +87,32 @@ class UpdateForbidden(GraphError):
     status = 403
 
 
+class Unauthorized(GraphError):
+    """The request needs a bearer token and has none that is known (RFC 6750 section 3)."""
+
+    title = "A token is needed"
+    status = 401
+
+
+class InsufficientScope(GraphError):
+    """The token is known and does not allow this; ``scope`` is the one that would."""
+
+    title = "The token does not allow this"
+    status = 403
+
+
 class NotFound(GraphError):
     """There is nothing at this address."""
 
     title = "Not found"
     status = 404
+
+
+class VersionGone(GraphError):
+    """The version was published once and is no longer kept."""
+
+    title = "The version is no longer kept"
+    status = 410
 
 
 class MethodNotAllowed(GraphError):
@@ -106,6 +127,13 @@ class NotAcceptable(GraphError):
 
     title = "No acceptable format"
     status = 406
+
+
+class PreconditionFailed(GraphError):
+    """The graph is not as the request says it must be (If-Match, If-None-Match)."""
+
+    title = "The graph has changed"
+    status = 412
 
 
 class TooLarge(GraphError):
@@ -148,6 +176,20 @@ class QueryTimeout(GraphError):
 
     title = "The query took too long"
     status = 504
+
+
+class WriteTimeout(GraphError):
+    """A write ran past its deadline and was stopped; the graph is as it was."""
+
+    title = "The write took too long"
+    status = 504
+
+
+class WriteRefused(GraphError):
+    """The graph would break its rules; ``findings`` says which, and nothing was changed."""
+
+    title = "The write was refused"
+    status = 422
 
 
 class SourceSyntaxError(GraphError):

@@ -23,12 +23,12 @@ from pyoxigraph import (
     Store,
 )
 
-from intmk import errors, formats, sparql, wire
+from intmk import errors, formats, results, sparql, wire
+from intmk.results import Answer
 
 # The nursery is looked for this often; it is the longest a worker outlives it when idle.
 _PARENT_POLL_MS = 1000
-Answer = QuerySolutions | QueryBoolean | QueryTriples
-_ENGINE_FORMATS = {row.extension: row.engine for row in formats.FORMATS}
+_FORMATS = {row.extension: row for row in formats.FORMATS}
 
 
 @dataclass(frozen=True)
@@ -214,7 +214,7 @@ def _chosen(question: wire.Question, answer: Answer) -> tuple[str, str]:
 
 def _serialize(answer: Answer, extension: str, output: IO[bytes]) -> None:
     try:
-        answer.serialize(output, format=_ENGINE_FORMATS[extension])  # type: ignore[arg-type]
+        results.write(answer, _FORMATS[extension], output)
     except (RuntimeError, ValueError, OSError) as error:
         if isinstance(error, TimeoutError):
             raise

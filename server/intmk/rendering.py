@@ -179,6 +179,10 @@ class View:
         said = dates.words(value, self.language)
         return Markup('{} <span class="note">{}</span>').format(said, code) if said else code
 
+    def date(self, edtf: str) -> str:
+        """Return a date in words where there are plain ones, else its EDTF."""
+        return dates.words(edtf, self.language) or edtf
+
     def exact(self, term: Term | None) -> Markup:
         """Return a value as a query sees it: nothing is left out and nothing is prettified."""
         if term is None:

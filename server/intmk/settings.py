@@ -45,6 +45,19 @@ def _positive(text: str) -> float:
     return value
 
 
+def _several(text: str) -> int:
+    value = int(text)
+    if value < 2:
+        raise ValueError("a whole number from 2")
+    return value
+
+
+def _switch(text: str) -> str:
+    if text not in ("on", "off"):
+        raise ValueError("on or off")
+    return text
+
+
 # A default of "" is derived from other settings or from the machine; `help` says how.
 SETTINGS = (
     Setting(
@@ -85,6 +98,13 @@ SETTINGS = (
         "Megabytes a graph may take in memory; a larger one is read from disk.",
         _count,
     ),
+    Setting("gate", "on", "Whether a write that breaks a rule is refused: on or off.", _switch),
+    Setting("write_timeout_s", "60", "Seconds one write may take.", _positive),
+    Setting("write_memory_mb", "2048", "Megabytes one write may take.", _count),
+    Setting("write_bytes", "20000000", "Bytes the body of a write may have.", _count),
+    Setting("write_queue", "8", "Writes that may be made or wait at once.", _count),
+    Setting("write_wait_s", "30", "Seconds a write may wait for those before it.", _positive),
+    Setting("keep_versions", "10", "Versions that are kept, at least two.", _several),
 )
 
 
@@ -108,6 +128,13 @@ class Settings:
     queue_wait_s: float
     send_timeout_s: float
     memory_store_mb: int
+    gate: str
+    write_timeout_s: float
+    write_memory_mb: int
+    write_bytes: int
+    write_queue: int
+    write_wait_s: float
+    keep_versions: int
 
     def environment(self) -> dict[str, str]:
         """Return these settings as the variables that make a child process read them again."""

@@ -4,6 +4,7 @@
 canonical N-Quads (RDFC-1.0), whose SHA-256 gives the id: equal inputs give equal versions.
 ``<store>/current`` is a symbolic link to the version that is served. A version is made beside the
 others and published by one rename, so a reader never sees half of one, whatever kills the build.
+``<store>/versions.jsonl`` (see ``journal``) records what was published when.
 """
 
 import fcntl
@@ -11,21 +12,33 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version as package_version
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
-from pyoxigraph import CanonicalizationAlgorithm, Dataset, Quad, RdfFormat, Store, serialize
+from pyoxigraph import (
+    CanonicalizationAlgorithm,
+    Dataset,
+    DefaultGraph,
+    Quad,
+    RdfFormat,
+    Store,
+    parse,
+    serialize,
+)
 
-from intmk import sources
-from intmk.errors import BuildRefused, GraphError, NotFound
+from intmk import journal, sources
+from intmk.errors import BuildRefused, Busy, GraphError, NotFound
 from intmk.report import Report
 from intmk.sources import Collection, Progress, collect, materialise, quiet
 
 CURRENT, VERSIONS, INPUTS = "current", "versions", "inputs"
 UNFINISHED = ".building-"
+KEEP = 10
+_LOCK_POLL_S = 0.02
 
 Check = Callable[[Collection], Report]
 
@@ -37,26 +50,61 @@ class BuildRunning(GraphError):  # noqa: N818 - says what happened
     status = 503
 
 
+class UpdatesPresent(GraphError):  # noqa: N818 - says what is the case
+    """A build would take back what was written since the last one."""
+
+    title = "The graph holds updates that the files do not have"
+    status = 409
+
+
 class Version(NamedTuple):
-    """One version: its id, its folder, its number of quads, and whether this build made it."""
+    """One version: its id, its folder, its number of quads, and whether it has just become current.
+
+    ``number`` is that of its record in the journal, 0 for one from before there was a journal.
+    """
 
     id: str
     path: Path
     quads: int
     new: bool
+    number: int = 0
 
 
-def build(root: Path, store: Path, check: Check, progress: Progress = quiet) -> Version:
+class Dump(NamedTuple):
+    """A whole dataset as canonical N-Quads, with the id that follows from them."""
+
+    id: str
+    data: bytes
+    triples: int
+    """Lines that belong to the default graph."""
+
+
+def build(
+    root: Path,
+    store: Path,
+    check: Check,
+    progress: Progress = quiet,
+    *,
+    keep: int = KEEP,
+    discard_updates: bool = False,
+) -> Version:
     """Check the files of ``root``, make a version of them in ``store`` and publish it.
 
-    When the inputs give the version that is current already, nothing is written. The version that
-    was current stays for its readers; older ones are removed. Raises BuildRefused with the report
-    of ``check`` when that does not conform, BuildRunning when another process is building.
+    When the inputs give the version that is current already, nothing is written. The last ``keep``
+    versions stay. Raises BuildRefused with the report of ``check`` when that does not conform,
+    BuildRunning when another process is building, and UpdatesPresent when the current version was
+    written by other means than a build, unless ``discard_updates``.
     """
-    with _lock(store):
+    with exclusive(store):
+        if is_written(store) and not discard_updates:
+            raise UpdatesPresent(
+                f"{store} was written to since it was built.",
+                hint="Save it with intmk export or intmk backup, bring what is to stay into the "
+                "files, and run: intmk build --discard-updates",
+            )
         inputs = fingerprint(root)
-        quads = _checked_quads(root, check, progress)
-        version = _publish(store, *canonical_dump(quads), progress)
+        dump = canonical_dump(_checked_quads(root, check, progress))
+        version = publish(store, dump, journal.BUILD, keep=keep, progress=progress)
         _replace(store / INPUTS, lambda path: path.write_text(f"{inputs} {version.id}\n"))
         return version
 
@@ -78,30 +126,53 @@ def dataset(collection: Collection) -> set[Quad]:
     return quads | materialise(quads)
 
 
-def canonical_dump(quads: Iterable[Quad]) -> tuple[str, bytes]:
-    """Return the version id, 16 hexadecimal digits, and the canonical N-Quads of a dataset.
+def canonical_dump(quads: Iterable[Quad]) -> Dump:
+    """Return a dataset as canonical N-Quads, and the version id: 16 hexadecimal digits.
 
     Blank nodes are named after RDF Dataset Canonicalization (RDFC-1.0), lines are sorted.
     """
+    quads = set(quads)
     canonical = Dataset(quads)
     canonical.canonicalize(CanonicalizationAlgorithm.RDFC_1_0)
     lines = (serialize(canonical, format=RdfFormat.N_QUADS) or b"").splitlines(keepends=True)
-    dump = b"".join(sorted(lines))
-    return hashlib.sha256(dump).hexdigest()[:16], dump
+    data = b"".join(sorted(lines))
+    triples = sum(quad.graph_name == DefaultGraph() for quad in quads)
+    return Dump(hashlib.sha256(data).hexdigest()[:16], data, triples)
 
 
-def _publish(store: Path, name: str, dump: bytes, progress: Progress) -> Version:
-    target, previous = store / VERSIONS / name, current_version(store)
+def publish(
+    store: Path,
+    dump: Dump,
+    kind: str,
+    by: str | None = None,
+    *,
+    keep: int = KEEP,
+    progress: Progress = quiet,
+) -> Version:
+    """Store a dataset as a version and make it current; whoever calls holds the lock.
+
+    ``kind`` and ``by`` are for the journal. A dataset that is current already is left as it is.
+    """
+    target, previous = store / VERSIONS / dump.id, current_version(store)
     made = not target.is_dir()
     if made:
         progress("storing", 0, 1)
-        _write(target, dump)
-    if made or previous != name:
+        _write(target, dump.data)
+    quads, before = dump.data.count(b"\n"), journal.last(store)
+    if previous != dump.id or before is None:
         progress("publishing", 0, 1)
-        _replace(store / CURRENT, lambda link: link.symlink_to(Path(VERSIONS) / name))
-        _tidy(store, {name, previous})
+        parent = previous if previous != dump.id else None
+        new = journal.Record(0, dump.id, "", parent, dump.triples, quads, kind, by)
+        before = journal.record(store, new, lambda: _point(store, dump.id))
+        _tidy(store, {dump.id, previous}, keep)
     progress("publishing", 1, 1)
-    return Version(name, target, dump.count(b"\n"), new=previous != name)
+    return Version(dump.id, target, quads, previous != dump.id, before.number)
+
+
+def _point(store: Path, name: str) -> None:
+    """Lead ``current`` to a version."""
+    _replace(store / CURRENT, lambda link: link.symlink_to(Path(VERSIONS) / name))
+    _sync(store)
 
 
 def _write(target: Path, dump: bytes) -> None:
@@ -137,24 +208,47 @@ def _replace(path: Path, make: Callable[[Path], object]) -> None:
     beside.replace(path)
 
 
-def _tidy(store: Path, keep: set[str | None]) -> None:
+def _tidy(store: Path, needed: set[str | None], keep: int) -> None:
+    """Remove all versions but those ``needed`` and the last ``keep`` that were published."""
+    latest = dict.fromkeys(record.id for record in reversed(journal.records(store)))
+    kept = needed | set(list(latest)[:keep])
     for folder in (store / VERSIONS).iterdir():
-        if folder.name not in keep:
-            shutil.rmtree(folder)
+        if folder.name not in kept:
+            # Under its own name a version is whole, even if we are killed half-way.
+            doomed = f"{UNFINISHED}{folder.name.removeprefix(UNFINISHED)}-{os.getpid()}"
+            shutil.rmtree(folder.rename(folder.with_name(doomed)))
 
 
 @contextmanager
-def _lock(store: Path) -> Iterator[None]:
-    """Hold the store's lock file; the kernel releases it when the process ends, however it ends."""
+def exclusive(store: Path, wait_s: float = 0) -> Iterator[None]:
+    """Hold the store's lock file; the kernel releases it when the process ends, however it ends.
+
+    Raises BuildRunning, or Busy after ``wait_s`` seconds, when another process holds it. A
+    publication that was interrupted is put right first.
+    """
     (store / VERSIONS).mkdir(parents=True, exist_ok=True)
     with (store / "lock").open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BuildRunning(
-                f"{store} is being built by another process.", hint="Wait for it to end."
-            ) from error
+        deadline = time.monotonic() + wait_s
+        while not _locked(handle):
+            if time.monotonic() >= deadline:
+                raise _still_locked(store, wait_s)
+            time.sleep(_LOCK_POLL_S)
+        journal.settle(store, current_version(store))
         yield
+
+
+def _locked(handle: IO[str]) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _still_locked(store: Path, wait_s: float) -> GraphError:
+    if wait_s:
+        return Busy(f"Other writes took longer than {wait_s:g} s.", hint="Try again in a moment.")
+    return BuildRunning(f"{store} is being built by another process.", hint="Wait for it to end.")
 
 
 def current_version(store: Path) -> str | None:
@@ -174,6 +268,11 @@ def current_path(store: Path) -> Path:
     return store / VERSIONS / name
 
 
+def load_current(store: Path) -> set[Quad]:
+    """Return all quads of the current version. Raises NotFound when none has been built."""
+    return set(parse(path=current_path(store) / "dump.nq", format=RdfFormat.N_QUADS))
+
+
 def open_current(store: Path) -> Store:
     """Open the current version read-only. Raises NotFound when none has been built."""
     return Store.read_only(str(current_path(store) / "db"))
@@ -191,8 +290,27 @@ def fingerprint(root: Path) -> str:
 
 def is_current(root: Path, store: Path) -> bool:
     """Whether the current version was made from the files as they are now."""
+    inputs, name = _built(store)
+    return name == current_version(store) and inputs == fingerprint(root)
+
+
+def is_written(store: Path) -> bool:
+    """Whether the current version came about otherwise than by a build (an update, a restore)."""
+    newest, current = journal.last(store), current_version(store)
+    if newest is None or newest.kind == journal.BUILD:
+        return False
+    return current is not None and current != _built(store)[1]
+
+
+def is_built_from(root: Path, store: Path) -> bool:
+    """Whether the files have not changed since the last build, whatever was written since."""
+    return _built(store)[0] == fingerprint(root)
+
+
+def _built(store: Path) -> tuple[str, str]:
+    """Return the fingerprint of the files of the last build and the version it made."""
     try:
         inputs, name = (store / INPUTS).read_text().split()
     except (OSError, ValueError):
-        return False
-    return name == current_version(store) and inputs == fingerprint(root)
+        return "", ""
+    return inputs, name
