@@ -142,9 +142,10 @@ def is_in(quad: Quad, ranges: set[NamedNode]) -> bool:
 
 
 def used() -> set[NamedNode]:
-    """Return every class, property and kind that the data use."""
+    """Return every class, property and kind that the data use, or the ontology itself."""
     classes = {above for thing in TYPES for above in kinds_of(thing)}
     things = {term for quad in DATA for term in (quad.predicate, quad.object)}
+    things |= {quad.predicate for quad in ONTOLOGY}
     return {term for term in classes | things if isinstance(term, NamedNode)}
 
 

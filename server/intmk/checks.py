@@ -27,6 +27,7 @@ from intmk.vocab import (
     LINE_COUNT,
     ONTOLOGY_GRAPH,
     PAGE_PASSAGE,
+    QUALITY_GRAPH,
     SOURCE_GRAPH,
     STATUS,
     TEXT_PASSAGE,
@@ -277,7 +278,8 @@ def passages(judged: Judged) -> Iterator[Finding]:
     for node, said in judged.register.items():
         if not isinstance(node, NamedNode) or not _is_passage(judged, node):
             continue
-        if node not in graphs:
+        # What is measured comes with the build.
+        if node not in graphs and node != QUALITY_GRAPH:
             yield _about(judged, node, TYPE, "passage-empty")
         if len(said.get(STATUS, [])) != 1 or said[STATUS][0] not in (ACCEPTED, DISPUTED):
             yield _about(judged, node, STATUS, "passage-status")
