@@ -83,6 +83,16 @@ def shapes(ask: Ask, _view: View) -> Values:
     return {"shapes": registers.shapes(ask), "rows": rows}
 
 
+def quality(ask: Ask, view: View) -> Values:
+    """Return the metrics, and the measurements of each class by its name."""
+    found = registers.measures(ask)
+    mentioned = {iri for one in found for iri in (one.kind, *one.properties)}
+    view.labels = labels(mentioned, ask, view.language)
+    found.sort(key=lambda one: wording.collation(view.name(one.kind).value))
+    metrics = {one.iri.rpartition("/")[2]: one for one in registers.metrics(ask)}
+    return {"metrics": metrics, "measures": found, "iri": vocab.QUALITY_GRAPH.value}
+
+
 def thing(kind: str, iri: str, page: int, ask: Ask, view: View) -> Values:
     """Return the description of a thing and its passages, numbered."""
     found = description.describe(iri, ask, view.language, page)

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from pyoxigraph import NamedNode
 
@@ -146,6 +147,52 @@ def shapes(ask: Ask) -> list[Block]:
 
 
 _TARGET = vocab.SH + "targetClass"
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What was measured on a class: values by the slug of the metric, and shares by property."""
+
+    kind: str
+    values: dict[str, Decimal]
+    properties: dict[str, Decimal]
+
+
+def measures(ask: Ask) -> list[Measures]:
+    """Return the measurements of each class, by IRI."""
+    rows = ask(
+        """SELECT ?class ?metric ?property ?value WHERE {
+        ?measurement dqv:isMeasurementOf ?metric ; dqv:computedOn ?class ; dqv:value ?value
+        OPTIONAL { ?measurement schema:measuredProperty ?property } } ORDER BY ?class"""
+    )
+    found: dict[str, Measures] = {}
+    for row in rows:
+        kind = row["class"].value
+        one = found.setdefault(kind, Measures(kind, {}, {}))
+        metric = row["metric"].value.rpartition("/")[2]
+        if "property" in row:
+            one.properties[row["property"].value] = Decimal(row["value"].value)
+        else:
+            one.values[metric] = Decimal(row["value"].value)
+    return list(found.values())
+
+
+def metrics(ask: Ask) -> list[Block]:
+    """Return the metrics in the order in which they are read."""
+    every = {one.iri.rpartition("/")[2]: one for one in blocks(vocab.ONTOLOGY, ask)}
+    return [every[name] for name in METRICS if name in every]
+
+
+METRICS = (
+    "instances",
+    "completeness",
+    "property-completeness",
+    "stated-share",
+    "publishers",
+    "several-publishers",
+    "single-source",
+    "disputed-statements",
+)
 
 
 @dataclass(frozen=True)

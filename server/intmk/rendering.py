@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -30,6 +31,7 @@ TEMPLATES.globals["vocab"] = {
 }
 _THING = vocab.BASE + "id/"
 _DERIVATION = _THING + "derivation/"
+_MEASUREMENT = _THING + "measurement/"
 _PLAIN = {vocab.XSD + "string", vocab.RDF + "langString"}
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
 _MONTH_DAY = re.compile(r"--(\d\d)-(\d\d)")
@@ -93,6 +95,15 @@ class View:
         """Return a whole number as the language writes it."""
         return wording.count(count, self.language)
 
+    def share(self, share: Decimal) -> str:
+        """Return a share in per cent as the language writes it: 87 % or 87%; never a false 100."""
+        number = int(share * 100) if share > Decimal("0.99") else round(share * 100)
+        return f"{number}\N{NO-BREAK SPACE}%" if self.language == "de" else f"{number}%"
+
+    def mean(self, value: Decimal) -> str:
+        """Return a mean to one place, with the language's decimal sign."""
+        return f"{value:.1f}".replace(".", "," if self.language == "de" else ".")
+
     def path(self, path: str, **parameters: object) -> str:
         """Return the address of one of our pages in the language of this one."""
         chosen = {"lang": self.language} if self.is_chosen else {}
@@ -121,6 +132,8 @@ class View:
             return f"{lines[1]}, {self.lines(int(lines[2]) + 1, int(lines[3]))}"
         if iri.startswith(_DERIVATION):
             return self.say("derivation_of", iri.removeprefix(_DERIVATION))
+        if iri.startswith(_MEASUREMENT):
+            return self.say("measurement_of", iri.removeprefix(_MEASUREMENT))
         return wording.BORROWED[self.language].get(self.curie(iri), "")
 
     def curie(self, iri: str) -> str:
