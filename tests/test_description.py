@@ -14,6 +14,8 @@ from intmk.statements import NewVersion, Reading, labels
 from server_fixtures import running
 
 ID = f"{vocab.BASE}id/"
+# How many things of a kind are looked at.
+SAMPLE = 15
 CONFERENCE = f"{ID}conference/intmk-18"
 ACCEPTED = f"{ID}kind/accepted"
 
@@ -38,8 +40,11 @@ def dump(graph: tuple[Reading, Store]) -> Store:
 
 
 def things(dump: Store) -> list[str]:
-    """Return the IRI of every thing of some kind that any passage mentions as a subject."""
-    return sorted({q.subject.value for q in dump if q.subject.value.startswith(ID)})
+    """Return the IRIs of some things of each kind that any passage mentions as a subject."""
+    kinds = defaultdict(list)
+    for iri in sorted({q.subject.value for q in dump if q.subject.value.startswith(ID)}):
+        kinds[iri.rpartition("/")[0]].append(iri)
+    return [iri for several in kinds.values() for iri in several[:SAMPLE]]
 
 
 def stated(dump: Store, iri: str) -> dict[tuple[object, object], set[str]]:
@@ -52,7 +57,7 @@ def stated(dump: Store, iri: str) -> dict[tuple[object, object], set[str]]:
 
 
 def test_every_thing_is_described_exactly(ask: Reading, dump: Store) -> None:
-    """Each statement of each thing is there with each of its passages, and no other."""
+    """Each statement of things of each kind is there with each of its passages, and no other."""
     every = things(dump)
     assert len(every) > 200
     for iri in every:
@@ -65,7 +70,7 @@ def test_incoming_is_paged_and_whole(
     ask: Reading, dump: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pages of what refers to a thing add up to all of it, and the total is told on each."""
-    monkeypatch.setattr(description, "PAGE_ROWS", 7)
+    monkeypatch.setattr(description, "PAGE_ROWS", 70)
     first = description.describe(ACCEPTED, ask, "de")
     seen = []
     for number in range(1, first.pages + 1):
@@ -82,8 +87,11 @@ def test_incoming_is_paged_and_whole(
 
 def test_no_page_after_the_last(ask: Reading) -> None:
     """A page beyond what refers to a thing does not exist."""
+    last = description.describe(ACCEPTED, ask, "de").pages
+    assert last > 1
+    assert description.describe(ACCEPTED, ask, "de", last).incoming
     with pytest.raises(NotFound):
-        description.describe(ACCEPTED, ask, "de", 2)
+        description.describe(ACCEPTED, ask, "de", last + 1)
 
 
 def test_disputed_statement(ask: Reading) -> None:
@@ -103,7 +111,7 @@ def test_lines_of_a_passage(ask: Reading) -> None:
 def test_derivation_says_what_it_supports(ask: Reading, dump: Store) -> None:
     """A derivation is described with the statements of its own graph."""
     derivations = dump.quads_for_pattern(None, vocab.TYPE, vocab.DERIVATION, DefaultGraph())
-    for quad in derivations:
+    for quad in sorted(derivations, key=str)[::20]:
         found = description.describe(quad.subject.value, ask, "de").supports
         said = {(one.subject, one.predicate, one.object) for one in found}
         graph = dump.quads_for_pattern(None, None, None, quad.subject)

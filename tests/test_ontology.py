@@ -1,6 +1,7 @@
 """The ontology as code: every term is explained, and used as it says or marked as not yet used."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,98 @@ RANGES = (NamedNode(f"{RDFS}range"), NamedNode(f"{SCHEMA}rangeIncludes"))
 NOTE = NamedNode(f"{SKOS}editorialNote")
 NOT_YET = {Literal("Noch nicht verwendet.", language="de"), Literal("Not yet used.", language="en")}
 
+# How the data use the properties of others: property, classes of its subjects, classes or datatypes
+# of its values. "-" is any subject, or as a value the IRI of a thing that is not ours.
+STANDARD = """
+dcat:byteSize | intmk:TextDocument | xsd:nonNegativeInteger
+dcat:landingPage | intmk:Source | -
+dcterms:bibliographicCitation | eli:LegalResource | rdf:langString
+dcterms:isPartOf | intmk:Passage | intmk:Source
+dcterms:isPartOf | intmk:Contribution | intmk:PlanVersion intmk:Report
+dcterms:isPartOf | intmk:PlanVersion | intmk:PlanVersion
+dcterms:isPartOf | intmk:Law | eli:LegalResource
+dcterms:issued | intmk:Source | xsd:date
+dcterms:language | intmk:Source | xsd:string
+dcterms:modified | intmk:Law | xsd:date
+dcterms:publisher | intmk:Source intmk:Report | org:Organization prov:Agent
+dcterms:relation | eli:LegalResource | intmk:Conference
+dcterms:source | skos:ConceptScheme | -
+dcterms:subject | org:Organization | intmk:Theme
+dcterms:subject | intmk:Law intmk:Report | intmk:ConferenceBody intmk:Law
+dcterms:title | - | rdf:langString
+eli:based_on | eli:LegalResource | eli:LegalResource
+eli:date_document | eli:LegalResource | xsd:date
+eli:date_no_longer_in_force | intmk:Law | xsd:date
+eli:date_publication | intmk:Law | xsd:date
+eli:first_date_entry_in_force | intmk:Law | xsd:date
+eli:passed_by | intmk:Resolution | intmk:ConferenceBody
+foaf:homepage | intmk:Conference intmk:ConferenceBody | -
+foaf:page | intmk:Resolution intmk:WorkingGroup | -
+org:hasMember | org:OrganizationalCollaboration intmk:WorkingGroup | org:Organization
+org:member | org:Membership | intmk:Land schema:Person
+org:organization | org:Membership | org:Organization
+org:originalOrganization | org:ChangeEvent | org:Organization
+org:postIn | intmk:Office | org:Organization
+org:resultingOrganization | org:ChangeEvent | org:Organization
+org:role | org:Membership intmk:Office | intmk:Kind
+org:subOrganizationOf | org:Organization | org:Organization
+org:unitOf | org:OrganizationalUnit | org:Organization
+prov:agent | intmk:Participation | schema:Person
+prov:hadRole | intmk:Participation | intmk:Kind
+prov:qualifiedAssociation | intmk:Conference | intmk:Participation
+prov:wasAttributedTo | prov:Entity | org:Organization schema:Person
+prov:wasDerivedFrom | intmk:Derivation | intmk:Passage
+prov:wasGeneratedBy | org:Organization | schema:Event
+prov:wasInfluencedBy | prov:Entity | org:ChangeEvent org:Organization schema:Event
+prov:wasInfluencedBy | intmk:Constitution | schema:Person
+prov:wasRevisionOf | intmk:PlanVersion | intmk:PlanVersion
+rdfs:label | - | rdf:langString
+schema:about | schema:Event | intmk:PlanVersion
+schema:addressLocality | schema:PostalAddress | xsd:string
+schema:alternativeHeadline | intmk:PlanVersion | rdf:langString
+schema:attendee | schema:Event | org:Organization schema:Person
+schema:byDay | schema:Event | -
+schema:contactPoint | org:Organization | schema:ContactPoint schema:PostalAddress
+schema:containedInPlace | schema:Place | schema:Place
+schema:email | schema:ContactPoint | xsd:string
+schema:endDate | schema:Event org:ChangeEvent org:Membership intmk:RotationRule | xsd:date
+schema:endTime | intmk:Conference | xsd:time
+schema:estimatedCost | intmk:PlanVersion | rdf:langString
+schema:eventAttendanceMode | intmk:Conference | -
+schema:familyName | schema:Person | xsd:string
+schema:faxNumber | schema:PostalAddress | xsd:string
+schema:foundingDate | org:Organization | xsd:date
+schema:givenName | schema:Person | xsd:string
+schema:honorificPrefix | schema:Person | xsd:string
+schema:identifier | eli:LegalResource intmk:PlanVersion intmk:Report org:ChangeEvent | xsd:string
+schema:jobTitle | schema:Person | rdf:langString
+schema:legalName | org:Organization | rdf:langString
+schema:location | schema:Event | schema:Place
+schema:name | schema:Person | xsd:string
+schema:numberOfPages | intmk:PlanVersion | xsd:integer
+schema:organizer | schema:Event | org:Organization schema:Person
+schema:participant | schema:Event | org:Organization
+schema:position | intmk:PlanVersion | xsd:integer
+schema:postalCode | schema:PostalAddress | xsd:string
+schema:sha256 | intmk:TextDocument | xsd:string
+schema:size | intmk:PlanVersion | rdf:langString
+schema:startDate | schema:Event org:ChangeEvent org:Membership intmk:RotationRule | xsd:date
+schema:startTime | intmk:Conference | xsd:time
+schema:streetAddress | schema:PostalAddress | xsd:string
+schema:superEvent | intmk:Conference | intmk:Conference
+schema:url | org:Organization | -
+skos:altLabel | - | rdf:langString
+skos:broadMatch | intmk:Theme | -
+skos:broader | intmk:Theme | intmk:Theme
+skos:closeMatch | intmk:Theme org:Organization | -
+skos:exactMatch | intmk:Theme intmk:Office org:Organization | -
+skos:hasTopConcept | skos:ConceptScheme | intmk:Theme
+skos:inScheme | intmk:Theme | skos:ConceptScheme
+skos:prefLabel | intmk:Theme | rdf:langString
+skos:related | intmk:Theme | intmk:Theme
+skos:topConceptOf | intmk:Theme | skos:ConceptScheme
+"""
+
 collection = sources.collect(ROOT)
 PREFIXES = vocab.prefixes(ROOT)
 ONTOLOGY = [quad for document in collection.graphs[ONTOLOGY_GRAPH] for quad in document.quads]
@@ -58,12 +151,16 @@ TERMS = sorted({*CLASSES, *OWN_PROPERTIES}, key=str)
 KINDS = sorted(
     {q.subject for q in ONTOLOGY if q.object == NamedNode(f"{INTMK}Kind")} - {*TERMS}, key=str
 )
+USES: dict[NamedNode, list[Quad]] = {}
+for use in DATA:
+    USES.setdefault(use.predicate, []).append(use)
 TYPES: dict[object, set[NamedNode]] = {}
 for typed in (*ONTOLOGY, *DATA):
     if typed.predicate == TYPE:
         TYPES.setdefault(typed.subject, set()).add(typed.object)
 
 
+@cache
 def ancestors(term: NamedNode) -> set[NamedNode]:
     """Return a class and all classes above it."""
     above = {term}
@@ -127,7 +224,7 @@ def test_property_says_what_it_relates(term):
 def test_property_fits_its_uses(term):
     """Every use of a property in the data is from its domain into its range."""
     domains, ranges = set(said(term, *DOMAINS)), set(said(term, *RANGES))
-    uses = [quad for quad in DATA if quad.predicate == term]
+    uses = USES.get(term, [])
     outside = [str(quad.subject) for quad in uses if not kinds_of(quad.subject) & domains]
     assert outside == [], "subjects outside the domain"
     astray = [str(quad.object) for quad in uses if not is_in(quad, ranges)]
@@ -141,10 +238,50 @@ def is_in(quad: Quad, ranges: set[NamedNode]) -> bool:
     return bool(kinds_of(quad.object) & ranges)
 
 
+def whole(name: str) -> NamedNode:
+    """Return the term that a file writes with a prefix."""
+    prefix, local = name.split(":")
+    return NamedNode(PREFIXES[prefix] + local)
+
+
+def standard() -> dict[str, list[tuple[set[str], set[str]]]]:
+    """Return the table of the properties of others, by property."""
+    table: dict[str, list[tuple[set[str], set[str]]]] = {}
+    for line in STANDARD.strip().splitlines():
+        name, subjects, values = line.split(" | ")
+        table.setdefault(name, []).append((set(subjects.split()), set(values.split())))
+    return table
+
+
+def is_as_told(quad: Quad, rows: list[tuple[set[str], set[str]]]) -> bool:
+    """Return whether a statement fits one of the rows for its property."""
+    subject = {short(kind) for kind in kinds_of(quad.subject)} | {"-"}
+    if isinstance(quad.object, Literal):
+        value = {short(quad.object.datatype)}
+    else:
+        value = {short(kind) for kind in kinds_of(quad.object)} or {"-"}
+    return any(subject & subjects and value & values for subjects, values in rows)
+
+
+def test_properties_of_others_are_used_alike():
+    """Each use of a property that is not ours fits the table, and each row of it is used."""
+    table = standard()
+    uses = [
+        quad
+        for quad in DATA
+        if quad.predicate != TYPE and not quad.predicate.value.startswith(INTMK)
+    ]
+    assert {short(quad.predicate) for quad in uses} == set(table)
+    assert [str(quad) for quad in uses if not is_as_told(quad, table[short(quad.predicate)])] == []
+    for name, row in ((name, row) for name, rows in table.items() for row in rows):
+        assert any(is_as_told(quad, [row]) for quad in USES[whole(name)]), f"{name} {row}"
+
+
 def used() -> set[NamedNode]:
-    """Return every class, property and kind that the data use."""
+    """Return every class, property and kind that the data use, or the ontology itself."""
     classes = {above for thing in TYPES for above in kinds_of(thing)}
     things = {term for quad in DATA for term in (quad.predicate, quad.object)}
+    things |= {quad.predicate for quad in ONTOLOGY}
     return {term for term in classes | things if isinstance(term, NamedNode)}
 
 

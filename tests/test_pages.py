@@ -1,6 +1,7 @@
 """Every page of the site as a browser and a machine get it, on the project's own graph."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,7 +13,7 @@ from pyoxigraph import DefaultGraph, NamedNode, RdfFormat, Store, parse
 from werkzeug.test import TestResponse
 
 from graph_fixtures import HOSTILE, served
-from intmk import app, formats, pages, registers, tables, vocab, wording
+from intmk import app, formats, pages, quality, registers, tables, vocab, wording
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 HTML = "text/html; charset=utf-8"
@@ -89,24 +90,38 @@ def get(client: FlaskClient, path: str, accept: str = BROWSER, **headers: str) -
     return client.get(path, headers={"Accept": accept} | headers)
 
 
+# How many things of a kind, or sources, or files, are looked at.
+SAMPLE = 15
+
+
 @pytest.fixture(scope="module")
 def crawl(client: FlaskClient) -> dict[str, tuple[TestResponse, Page]]:
-    """Every page that links lead to from the start page, by path; queries are not followed."""
+    """The pages that links lead to from the start page, by path, but only some of each kind;
+    queries are not followed.
+    """
     found: dict[str, tuple[TestResponse, Page]] = {}
-    waiting = ["/"]
+    waiting, folders = ["/"], Counter[str]()
     while waiting:
-        path = waiting.pop()
+        path = waiting.pop(0)
         response = get(client, path)
         page = Page(response.text if response.mimetype == "text/html" else "")
         found[path] = (response, page)
-        links = {urlsplit(link) for link in page.links if link.startswith("/")}
-        paths = {unquote(link.path) for link in links if not link.query}
-        waiting += [one for one in paths if one not in found and one not in waiting]
+        for link in sorted(linked(page)):
+            folder = link.rpartition("/")[0]
+            if link not in found and link not in waiting and folders[folder] < SAMPLE:
+                folders[folder] += folder not in ("", "/doc")
+                waiting.append(link)
     return found
 
 
+def linked(page: Page) -> set[str]:
+    """Return the paths of the site that a page links to."""
+    links = {urlsplit(link) for link in page.links if link.startswith("/")}
+    return {unquote(link.path) for link in links if not link.query}
+
+
 def test_every_link_leads_somewhere(crawl: dict[str, tuple[TestResponse, Page]]) -> None:
-    """No link on any page is broken, and hundreds of pages were looked at."""
+    """No link that is followed is broken, and hundreds of pages were looked at."""
     assert len(crawl) > 300
     assert [path for path, (response, _) in crawl.items() if response.status_code != 200] == []
 
@@ -117,9 +132,10 @@ def test_every_fragment_exists(crawl: dict[str, tuple[TestResponse, Page]]) -> N
     for path, (_, page) in crawl.items():
         for link in page.links:
             target = urlsplit(link)
-            if target.fragment and not target.query:
+            where = unquote(target.path) or path
+            if target.fragment and not target.query and where in crawl:
                 checked += 1
-                ids = crawl[unquote(target.path) or path][1].ids
+                ids = crawl[where][1].ids
                 if unquote(target.fragment) not in ids:
                     missing.add(link)
     assert missing == set()
@@ -127,12 +143,14 @@ def test_every_fragment_exists(crawl: dict[str, tuple[TestResponse, Page]]) -> N
 
 
 def test_every_thing_has_a_page(graph: Graph, crawl: dict[str, tuple[TestResponse, Page]]) -> None:
-    """Each thing in the graph is reached from the start page."""
-    subjects = {quad.subject.value for quad in graph[1]}
+    """Each thing in the default graph is in the list of its kind, or on the lists' next pages."""
+    subjects = {quad.subject.value for quad in graph[1] if quad.graph_name == DefaultGraph()}
     expected = {"/doc/" + iri.removeprefix(ID) for iri in subjects if iri.startswith(ID)}
-    # What only a disputed passage knows is reached from there, not from a list.
-    assert len(expected) > 200
-    assert expected <= crawl.keys()
+    reached = {link for path, (_, page) in crawl.items() for link in linked(page)}
+    turning = {path for path, (_, page) in crawl.items() if "?page=2" in str(page.links)}
+    missing = {path for path in expected - reached if path.rpartition("/")[0] not in turning}
+    assert len(expected) > 1000
+    assert missing == set()
 
 
 def test_every_page_is_well_formed(crawl: dict[str, tuple[TestResponse, Page]]) -> None:
@@ -166,13 +184,16 @@ def test_no_page_needs_more_than_itself(crawl: dict[str, tuple[TestResponse, Pag
 
 
 def test_every_thing_has_data_in_every_format(graph: Graph) -> None:
-    """Each format of each thing parses to exactly its default-graph statements."""
+    """Each format of things of each kind parses to exactly their default-graph statements."""
     client, dump = graph
-    subjects = {quad.subject for quad in dump if quad.subject.value.startswith(ID)}
+    kinds: dict[str, list[NamedNode]] = {}
+    for thing in sorted({q.subject for q in dump if q.subject.value.startswith(ID)}, key=str):
+        kinds.setdefault(thing.value.rpartition("/")[0], []).append(thing)
+    assert len(kinds) > 20
     for row in formats.GRAPHS:
         form = row.engine
         assert isinstance(form, RdfFormat)
-        for thing in subjects:
+        for thing in (one for several in kinds.values() for one in several[:SAMPLE]):
             path = thing.value.removeprefix(ID)
             response = client.get(f"/data/{path}.{row.extension}")
             assert response.status_code == 200, path
@@ -297,6 +318,7 @@ def test_disputed_statement_is_marked(client: FlaskClient) -> None:
     text = get(client, "/doc/conference/intmk-18").text
     assert text.count('<dd class="is-disputed">') == 1
     marked = text[text.index('<dd class="is-disputed">') :].split("</dd>")[0]
+    assert '<p class="reason">Weicht ab.</p>' in marked
     assert "/doc/place/only-disputed" in marked
     assert wording.WORDS["de"]["disputed"] in marked
     assert "/source/extra#line=0,1" in marked
@@ -380,6 +402,54 @@ def test_every_register_is_given_whole(graph: Graph) -> None:
         body = client.get(f"/{name}.nq").data
         expected = list(dump.quads_for_pattern(None, None, None, NamedNode(vocab.BASE + name)))
         assert len(list(parse(body, format=RdfFormat.N_QUADS))) == len(expected) > 5
+
+
+def test_quality_page_shows_what_was_measured(graph: Graph) -> None:
+    """Each class has a row with its values, each property a bar, each metric its meaning."""
+    client, dump = graph
+    page = Page(get(client, "/quality?lang=en").text)
+    values = {
+        quad.subject.value.rpartition("/")[2]: quad.object.value
+        for quad in dump.quads_for_pattern(None, quality.VALUE, None, vocab.QUALITY_GRAPH)
+    }
+    text = " ".join(page.text.split())
+    percent = round(float(values["conference-completeness"]) * 100)
+    assert f"conference {values['conference-instances']} {percent}%" in text
+    bars = [one["value"] for one in page.all("meter")]
+    shares = [text for name, text in values.items() if "property-completeness" in name]
+    assert len(shares) > 20
+    assert len(bars) > 2 * len(shares)
+    assert Counter(bars) >= Counter(shares)
+    assert "Share of entries that have the property" in text
+    assert {"/queries/list-imprecise-dates"} <= {link.partition("?")[0] for link in page.links}
+
+
+def test_sources_are_found_by_their_publisher(graph: Graph) -> None:
+    """Each source stands beside its publisher, and each initial leads to publishers with it."""
+    page = Page(get(graph[0], "/source").text)
+    assert {"/source/hik-integrationskompass", "/source/intmk-graph"} <= page.links
+    assert len({link for link in page.links if link.startswith("/source/")}) > 500
+    letters = [link.removeprefix("#") for link in page.links if re.fullmatch(r"#\w", link)]
+    assert len(letters) > 15
+    assert set(letters) <= set(page.ids)
+    # What has a status and is part of something is not a passage by that.
+    assert not {link for link in page.links if link.startswith("/doc/plan")}
+
+
+def test_undated_things_come_last(client: FlaskClient) -> None:
+    """In a list by date those without one are at its end."""
+    rows = re.findall(r"<tr><td>.*?</td><td>(.*?)</td>", get(client, "/doc/office-term").text)
+    dated = [bool(row) for row in rows]
+    assert dated == sorted(dated, reverse=True)
+    assert {True, False} == set(dated)
+
+
+def test_identifiers_are_named_by_authority(client: FlaskClient) -> None:
+    """An identifier elsewhere is a link under the name of who gives it, in short."""
+    text = get(client, "/doc/land/hessen").text
+    assert (
+        '<a href="http://www.wikidata.org/entity/Q1199" rel="external">Wikidata Q1199</a>' in text
+    )
 
 
 def test_unchanged_answers_are_not_sent_again(client: FlaskClient) -> None:
@@ -473,7 +543,8 @@ def test_long_answer_says_what_is_left_out(client: FlaskClient, graph: Graph) ->
     assert page.text.count("kind:accepted") > 0
     assert len(page.all("tr")) == tables.SHOWN_ROWS + 1
     (link,) = [one for one in page.links if one.endswith("format=csv")]
-    assert client.get(link).data.count(b"\r\n") == total + 1
+    with client.get(link) as response:
+        assert response.data.count(b"\r\n") == total + 1
 
 
 def test_other_kinds_of_answers(client: FlaskClient) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from intmk import description, registers, vocab, wording
 from intmk.rendering import View, cited
-from intmk.statements import Ask, labels
+from intmk.statements import Ask, Row, labels, reasons
 
 Values = dict[str, Any]
 
@@ -17,7 +17,15 @@ def home(ask: Ask, view: View) -> Values:
     """Return the counts, and the kinds of things by name."""
     kinds = [(view.kind(kind), kind, count) for kind, count in registers.kinds(ask)]
     kinds.sort(key=lambda one: wording.collation(one[0]))
-    return {"counts": registers.counts(ask), "kinds": kinds, "base": vocab.BASE}
+    groups = [
+        ("browse", [one for one in kinds if one[1] not in _OWN_KINDS]),
+        ("browse_own", [one for one in kinds if one[1] in _OWN_KINDS]),
+    ]
+    return {"counts": registers.counts(ask), "groups": groups, "base": vocab.BASE}
+
+
+# What there is only because of the graph itself, not of what it tells.
+_OWN_KINDS = ("agent", "derivation", "kind", "measurement", "metric")
 
 
 def kind(name: str, page: int, ask: Ask, view: View) -> Values:
@@ -26,20 +34,38 @@ def kind(name: str, page: int, ask: Ask, view: View) -> Values:
     mentioned = {row[key].value for row in rows for key in ("thing", "class")}
     view.labels = labels(mentioned, ask, view.language)
     has_dates = any("earliest" in row for row in rows)
-    if not has_dates:
-        rows.sort(key=lambda row: wording.collation(view.name(row["thing"].value).value))
+    rows.sort(
+        key=lambda row: (
+            str(row.get("earliest", "~")),
+            wording.collation(view.name(row["thing"].value).value),
+        )
+    )
     pages = -(-total // registers.LIST_ROWS)
     return {
         "kind": name, "rows": rows, "total": total, "page": page, "pages": pages,
-        "has_dates": has_dates,
+        "has_dates": has_dates, "has_classes": len({row["class"] for row in rows}) > 1,
     }  # fmt: skip
 
 
 def sources(ask: Ask, view: View) -> Values:
-    """Return every source with its counts."""
+    """Return every source with its counts, by publisher, and these by initial."""
     rows = registers.sources(ask)
-    view.labels = labels((row["source"].value for row in rows), ask, view.language)
-    return {"rows": rows}
+    mentioned = (row[key].value for row in rows for key in ("source", "publisher") if key in row)
+    view.labels = labels(mentioned, ask, view.language)
+    publishers: dict[str, list[Row]] = {}
+    for row in rows:
+        name = view.name(row["publisher"].value).value if "publisher" in row else ""
+        publishers.setdefault(name, []).append(row)
+    letters: dict[str, list[tuple[str, list[Row]]]] = {}
+    for name in sorted(publishers, key=wording.collation):
+        letters.setdefault(_initial(name), []).append((name, publishers[name]))
+    return {"letters": letters, "total": len(rows), "publishers": len(publishers)}
+
+
+def _initial(name: str) -> str:
+    """Return the letter under which a name is found: A to Z, or # for any other."""
+    first = wording.collation(name)[:1].upper()
+    return first if first.isascii() and first.isalpha() else "#"
 
 
 def ontology(ask: Ask, _view: View) -> Values:
@@ -83,11 +109,22 @@ def shapes(ask: Ask, _view: View) -> Values:
     return {"shapes": registers.shapes(ask), "rows": rows}
 
 
+def quality(ask: Ask, view: View) -> Values:
+    """Return the metrics, and the measurements of each class by its name."""
+    found = registers.measures(ask)
+    mentioned = {iri for one in found for iri in (one.kind, *one.properties)}
+    view.labels = labels(mentioned, ask, view.language)
+    found.sort(key=lambda one: wording.collation(view.name(one.kind).value))
+    metrics = {one.iri.rpartition("/")[2]: one for one in registers.metrics(ask)}
+    return {"metrics": metrics, "measures": found, "iri": vocab.QUALITY_GRAPH.value}
+
+
 def thing(kind: str, iri: str, page: int, ask: Ask, view: View) -> Values:
     """Return the description of a thing and its passages, numbered."""
     found = description.describe(iri, ask, view.language, page)
     view.labels = found.labels
     numbers = cited([*found.outgoing, *found.incoming, *found.supports])
+    view.reasons = reasons((one.iri for one in numbers if one.is_disputed), ask, view.language)
     return {"thing": found, "kind": kind, "name": view.name(iri), "numbers": numbers}
 
 
@@ -98,6 +135,7 @@ def source(iri: str, ask: Ask, view: View) -> Values:
     said = [each for one in passages for each in one.states]
     about = {value for one in passages for value in one.about.iris()}
     mentioned = description.mentioned([*found.outgoing, *said]) | about | {iri}
+    mentioned |= {one.passage.iri for one in passages}
     view.labels = labels(mentioned, ask, view.language)
     derived = [one for one in passages if one.passage.kind == vocab.DERIVATION.value]
     lined = [one for one in passages if one not in derived]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pyoxigraph import DefaultGraph, NamedNode, Quad, RdfFormat, Triple, serialize
 
+from intmk.quality import measured
 from intmk.report import Finding, Report, sorted_report
 from intmk.sources import Collection, Document, materialise
 from intmk.vocab import (
@@ -32,9 +33,11 @@ _OWN = (ONTOLOGY_GRAPH, THEMES_GRAPH, SHAPES_GRAPH, SOURCE_GRAPH)
 def follow(before: Quads, after: Quads) -> set[Quad]:
     """Return ``after`` with its default graph brought up to date.
 
+    The quality is measured anew.
     What accepted passages have come to say since ``before`` is added, what none of them says any
     more is taken away; what the write itself did to the default graph stays for the gate to see.
     """
+    after = measured(after)
     said_before, said_now = materialise(before), materialise(after)
     return (set(after) - (said_before - said_now)) | (said_now - said_before)
 

@@ -1,6 +1,8 @@
 """Which literals are values of their datatype: XML Schema through the engine, EDTF through edtf."""
 
+import re
 from collections.abc import Iterable
+from datetime import date
 from functools import cache
 
 from edtf import EDTFParseException, parse_edtf
@@ -26,6 +28,7 @@ EXAMPLES = {
     f"{XSD}float": "1.5e0",
     EDTF.value: "2024-09~",
 }
+_PLAIN_DATE = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?")
 # XML Schema 1.1 part 2, section 3.4.13 onwards.
 _INTEGERS = {
     f"{XSD}nonNegativeInteger": range(0, 2**63),
@@ -58,6 +61,22 @@ def _complaint(text: str, datatype: str) -> str:
 
 def is_edtf(text: str) -> bool:
     """Whether ``text`` is an Extended Date/Time Format expression of level 0, 1 or 2."""
+    # The parser takes 5 ms for each text, and most are plain dates or intervals of them.
+    return all(map(_is_plain_date, text.split("/", 1))) or _parses(text)
+
+
+def _is_plain_date(text: str) -> bool:
+    """Whether ``text`` is a year, a month or a day of the calendar, with nothing about it."""
+    if not _PLAIN_DATE.fullmatch(text):
+        return False
+    try:
+        date.fromisoformat(text + "-01-01"[len(text) - 4 :])
+    except ValueError:
+        return False
+    return True
+
+
+def _parses(text: str) -> bool:
     try:
         parse_edtf(text)
     except EDTFParseException:

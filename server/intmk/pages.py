@@ -28,7 +28,7 @@ HEADERS = {
 }
 Fill = Callable[[Ask, View], dict[str, Any]]
 Write = Callable[[Ask, RdfFormat, Mapping[str, str]], bytes]
-REGISTERS = ("ontology", "themes", "shapes")
+REGISTERS = ("ontology", "themes", "shapes", "quality")
 _SLUG = re.compile(r"[A-Za-z0-9]+(?:[._~-][A-Za-z0-9]+)*", re.ASCII)
 _EXAMPLES = ("find-chair-on-day", "list-constitutions", "find-shared-themes")
 # A build between two queries of one page is rare; three in a row do not happen.
@@ -109,10 +109,11 @@ class Pages:
         return self._page("source.html", partial(contents.source, iri), f"/source/{slug}")
 
     def register(self, name: str, extension: str = "") -> Response:
-        """GET /ontology, /themes, /shapes, with or without .<ext>."""
+        """GET /ontology, /themes, /shapes, /quality, with or without .<ext>."""
         if extension or not _wants_html():
             return self._data(partial(description.graph, vocab.BASE + name), extension)
-        return self._page(f"{name}.html", getattr(contents, name), f"/{name}")
+        queries = self._catalogue.topics().get(name, [])
+        return self._page(f"{name}.html", getattr(contents, name), f"/{name}", queries=queries)
 
     def queries(self) -> Response:
         """GET /queries: the catalogue."""

@@ -19,6 +19,7 @@ from intmk.vocab import (
     LAST_LINE,
     LINE_COUNT,
     PAGE_PASSAGE,
+    QUALITY_GRAPH,
     REGISTERED,
     SOURCE_GRAPH,
     STATUS,
@@ -112,7 +113,8 @@ def _resting(judged: Judged, quad: Quad) -> list[object]:
 
 
 def _passage(judged: Judged, node: NamedNode, said: Said) -> Iterator[Finding]:
-    if not any(judged.find(None, None, None, node)):
+    # What is measured comes with the build.
+    if node != QUALITY_GRAPH and not any(judged.find(None, None, None, node)):
         yield _about(judged, node, TYPE, "passage-empty")
     if len(said.get(STATUS, [])) != 1 or said[STATUS][0] not in (ACCEPTED, DISPUTED):
         yield _about(judged, node, STATUS, "passage-status")

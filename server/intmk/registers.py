@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from pyoxigraph import NamedNode
 
@@ -149,6 +150,52 @@ _TARGET = vocab.SH + "targetClass"
 
 
 @dataclass(frozen=True)
+class Measures:
+    """What was measured on a class: values by the slug of the metric, and shares by property."""
+
+    kind: str
+    values: dict[str, Decimal]
+    properties: dict[str, Decimal]
+
+
+def measures(ask: Ask) -> list[Measures]:
+    """Return the measurements of each class, by IRI."""
+    rows = ask(
+        """SELECT ?class ?metric ?property ?value WHERE {
+        ?measurement dqv:isMeasurementOf ?metric ; dqv:computedOn ?class ; dqv:value ?value
+        OPTIONAL { ?measurement schema:measuredProperty ?property } } ORDER BY ?class"""
+    )
+    found: dict[str, Measures] = {}
+    for row in rows:
+        kind = row["class"].value
+        one = found.setdefault(kind, Measures(kind, {}, {}))
+        metric = row["metric"].value.rpartition("/")[2]
+        if "property" in row:
+            one.properties[row["property"].value] = Decimal(row["value"].value)
+        else:
+            one.values[metric] = Decimal(row["value"].value)
+    return list(found.values())
+
+
+def metrics(ask: Ask) -> list[Block]:
+    """Return the metrics in the order in which they are read."""
+    every = {one.iri.rpartition("/")[2]: one for one in blocks(vocab.ONTOLOGY, ask)}
+    return [every[name] for name in METRICS if name in every]
+
+
+METRICS = (
+    "instances",
+    "completeness",
+    "property-completeness",
+    "stated-share",
+    "publishers",
+    "several-publishers",
+    "single-source",
+    "disputed-statements",
+)
+
+
+@dataclass(frozen=True)
 class Support:
     """A passage of a source: what is known of the passage itself, and what it states."""
 
@@ -190,12 +237,14 @@ def _said(found: list[Row]) -> Mapping[Passage, list[Statement]]:
 
 
 def sources(ask: Ask) -> list[Row]:
-    """Return every source with its label, number of passages and of statements in them."""
+    """Return every source with its publisher, its date (EDTF) where known, and the numbers of its
+    passages and of the statements in them.
+    """
+    counted = f"""SELECT ?source (COUNT(DISTINCT ?passage) AS ?passages) (COUNT(?p) AS ?statements)
+        WHERE {{ {PASSAGE} OPTIONAL {{ GRAPH ?passage {{ ?s ?p ?o }} }} }} GROUP BY ?source"""
     return ask(
-        """SELECT ?source (COUNT(DISTINCT ?passage) AS ?passages) (COUNT(?p) AS ?statements)
-        WHERE { ?passage dcterms:isPartOf ?source ; intmk:status ?status .
-                GRAPH ?passage { ?s ?p ?o } }
-        GROUP BY ?source ORDER BY ?source"""
+        f"""SELECT * WHERE {{ {{ {counted} }} OPTIONAL {{ ?source dcterms:publisher ?publisher }}
+        OPTIONAL {{ ?source intmk:edtf ?edtf }} }} ORDER BY ?edtf ?source"""
     )
 
 
@@ -211,20 +260,22 @@ def kinds(ask: Ask) -> list[tuple[str, int]]:
 
 
 def things(kind: str, ask: Ask, page: int) -> tuple[list[Row], int]:
-    """Return a page (from 1) of the things of a kind with class and first day, and how many
-    there are in all.
+    """Return a page (from 1) of the things of a kind with class and first day (else last day), and
+    how many there are in all.
 
-    Dated things come in the order of their dates. Raises NotFound for a kind or page that is not.
+    Dated things come first, in the order of their dates. Raises NotFound for a kind or page that is
+    not.
     """
     total = dict(kinds(ask)).get(kind, 0)
     if not 0 <= (page - 1) * LIST_ROWS < total:
         raise NotFound(f"There is no page {page} of the kind {kind!r}.", hint="See the start page.")
     rows = ask(
-        f"""SELECT ?thing (SAMPLE(?type) AS ?class) (MIN(?day) AS ?earliest)
-        (MIN(?date) AS ?edtf) WHERE {{ ?thing a ?type
+        f"""SELECT ?thing (SAMPLE(?type) AS ?class)
+        (COALESCE(MIN(?day), MIN(?end)) AS ?earliest) (MIN(?date) AS ?edtf) WHERE {{ ?thing a ?type
         FILTER(STRSTARTS(STR(?thing), "{vocab.BASE}id/{kind}/"))
-        OPTIONAL {{ ?thing intmk:earliest ?day }} OPTIONAL {{ ?thing intmk:edtf ?date }} }}
-        GROUP BY ?thing ORDER BY ?earliest ?thing
+        OPTIONAL {{ ?thing intmk:earliest ?day }} OPTIONAL {{ ?thing intmk:latest ?end }}
+        OPTIONAL {{ ?thing intmk:edtf ?date }} }}
+        GROUP BY ?thing ORDER BY (!BOUND(?earliest)) ?earliest ?thing
         LIMIT {LIST_ROWS} OFFSET {(page - 1) * LIST_ROWS}"""
     )
     return rows, total
@@ -232,10 +283,9 @@ def things(kind: str, ask: Ask, page: int) -> tuple[list[Row], int]:
 
 def counts(ask: Ask) -> dict[str, int]:
     """Return the number of ``statements``, ``passages`` and ``sources`` of the graph."""
-    is_passage = "?passage intmk:status ?status ; dcterms:isPartOf ?source"
     queries = {
         "statements": "SELECT (COUNT(*) AS ?n) WHERE { ?s ?p ?o }",
-        "passages": f"SELECT (COUNT(?passage) AS ?n) WHERE {{ {is_passage} }}",
-        "sources": f"SELECT (COUNT(DISTINCT ?source) AS ?n) WHERE {{ {is_passage} }}",
+        "passages": f"SELECT (COUNT(?passage) AS ?n) WHERE {{ {PASSAGE} }}",
+        "sources": f"SELECT (COUNT(DISTINCT ?source) AS ?n) WHERE {{ {PASSAGE} }}",
     }
     return {name: int(ask(query)[0]["n"].value) for name, query in queries.items()}

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -30,10 +31,23 @@ TEMPLATES.globals["vocab"] = {
 }
 _THING = vocab.BASE + "id/"
 _DERIVATION = _THING + "derivation/"
+_MEASUREMENT = _THING + "measurement/"
 _PLAIN = {vocab.XSD + "string", vocab.RDF + "langString"}
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
 _MONTH_DAY = re.compile(r"--(\d\d)-(\d\d)")
 _LINES = re.compile(re.escape(vocab.BASE) + r"source/([^#]+)#line=(\d+),(\d+)")
+_AUTHORITIES = {
+    "http://dcat-ap.de/def/politicalGeocoding/stateKey/": "DCAT-AP.de stateKey",
+    "http://eurovoc.europa.eu/": "EuroVoc",
+    "http://lod.gesis.org/thesoz/": "TheSoz",
+    "http://publications.europa.eu/resource/authority/": "EU Vocabularies",
+    "http://www.eionet.europa.eu/gemet/concept/": "GEMET",
+    "http://www.wikidata.org/entity/": "Wikidata",
+    "http://zbw.eu/stw/descriptor/": "STW",
+    "https://d-nb.info/gnd/": "GND",
+    "https://sws.geonames.org/": "GeoNames",
+}
+_PAGE = re.compile(re.escape(vocab.BASE) + r"source/([^#]+)#page(?:-(.+))?")
 # The order in which a thing's properties are read; the others follow by name.
 # fmt: off
 _ORDER = (
@@ -42,7 +56,8 @@ _ORDER = (
     "schema:startDate", "schema:endDate", "schema:startTime", "schema:endTime", "intmk:earliest",
     "intmk:latest", "intmk:attestedOn", "intmk:body", "intmk:constitution", "org:member",
     "org:organization", "org:role", "intmk:post", "intmk:host", "intmk:chair", "intmk:chairTerm",
-    "schema:location", "schema:superEvent", "intmk:theme",
+    "schema:location", "schema:superEvent", "intmk:theme", "skos:broader", "skos:related",
+    "skos:exactMatch", "skos:closeMatch", "skos:broadMatch",
 )
 # fmt: on
 
@@ -59,13 +74,15 @@ class Site:
 class View:
     """One page in one language; templates call its methods.
 
-    ``labels`` are those of the things the page mentions. ``is_chosen`` says that the language was
-    asked for in the address, so that links keep it.
+    ``labels`` are those of the things the page mentions, ``reasons`` those of the disputed passages
+    it cites. ``is_chosen`` says that the language was asked for in the address, so that links keep
+    it.
     """
 
     site: Site
     language: str
     labels: Mapping[str, Literal] = field(default_factory=dict)
+    reasons: Mapping[str, Literal] = field(default_factory=dict)
     is_chosen: bool = False
 
     @property
@@ -93,6 +110,15 @@ class View:
         """Return a whole number as the language writes it."""
         return wording.count(count, self.language)
 
+    def share(self, share: Decimal) -> str:
+        """Return a share in per cent as the language writes it: 87 % or 87%; never a false 100."""
+        number = int(share * 100) if share > Decimal("0.99") else round(share * 100)
+        return f"{number}\N{NO-BREAK SPACE}%" if self.language == "de" else f"{number}%"
+
+    def mean(self, value: Decimal) -> str:
+        """Return a mean to one place, with the language's decimal sign."""
+        return f"{value:.1f}".replace(".", "," if self.language == "de" else ".")
+
     def path(self, path: str, **parameters: object) -> str:
         """Return the address of one of our pages in the language of this one."""
         chosen = {"lang": self.language} if self.is_chosen else {}
@@ -112,15 +138,19 @@ class View:
         """Return what to call a thing: its label, else the short form of its IRI."""
         if iri in self.labels:
             return self.labels[iri]
-        words = self._words(iri)
+        words = self._words(iri) or _identifier(iri)
         return Literal(words, language=self.language) if words else Literal(self.curie(iri))
 
     def _words(self, iri: str) -> str:
         """Return what to call a thing that has no label by nature, or nothing."""
         if lines := _LINES.fullmatch(iri):
             return f"{lines[1]}, {self.lines(int(lines[2]) + 1, int(lines[3]))}"
+        if page := _PAGE.fullmatch(iri):
+            return f"{page[1]}, {self._claim(page[2])}"
         if iri.startswith(_DERIVATION):
             return self.say("derivation_of", iri.removeprefix(_DERIVATION))
+        if iri.startswith(_MEASUREMENT):
+            return self.say("measurement_of", iri.removeprefix(_MEASUREMENT))
         return wording.BORROWED[self.language].get(self.curie(iri), "")
 
     def curie(self, iri: str) -> str:
@@ -208,20 +238,38 @@ class View:
             slug, source = (iri.rpartition("/")[2] for iri in (passage.iri, passage.source))
             return self.say("derivation_of", slug.removeprefix(f"{source}-"))
         if passage.kind == vocab.PAGE_PASSAGE.value:
-            return self.say("whole_page")
+            return self._claim(passage.iri.partition("#page-")[2])
         return self.name(passage.iri).value
+
+    def _claim(self, name: str | None) -> str:
+        """Return what a passage of a page is: a claim of this name, or the whole page."""
+        return self.say("claim_of", name) if name else self.say("whole_page")
 
     def grouped(self, several: Iterable[Statement]) -> list[tuple[str, list[Statement]]]:
         """Return statements by property (IRI), in the order in which they are read."""
         groups: dict[str, list[Statement]] = {}
         for one in several:
             groups.setdefault(one.predicate.value, []).append(one)
+        for group in groups.values():
+            group.sort(key=self._is_foreign)
         return sorted(groups.items(), key=lambda group: self._rank(group[0]))
+
+    def _is_foreign(self, one: Statement) -> bool:
+        language = one.object.language if isinstance(one.object, Literal) else None
+        return language not in (None, self.language)
 
     def _rank(self, predicate: str) -> tuple[int, str]:
         curie = self.curie(predicate)
         first = _ORDER.index(curie) if curie in _ORDER else len(_ORDER)
         return first, wording.collation(self.name(predicate).value)
+
+
+def _identifier(iri: str) -> str:
+    """Return an identifier with the name of the authority that gives it, or nothing."""
+    spaces = (space for space in _AUTHORITIES if iri.startswith(space))
+    return next(
+        (f"{_AUTHORITIES[space]} {iri.removeprefix(space).strip('/')}" for space in spaces), ""
+    )
 
 
 def cited(several: Iterable[Statement]) -> dict[Passage, int]:

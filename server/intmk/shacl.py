@@ -194,7 +194,9 @@ def _messages(report: Graph, node: Node, shapes: Graph) -> dict[str, str]:
 
 def _templates(report: Graph, node: Node, shapes: Graph) -> Iterator[tuple[str, re.Pattern[str]]]:
     for role in (SH.sourceConstraint, SH.sourceShape):
-        for text in shapes.objects(report.value(node, role), SH.message):
+        # Only the messages of this shape: None would stand for those of every shape.
+        holder = report.value(node, role)
+        for text in shapes.objects(holder, SH.message) if holder is not None else ():
             parts = re.split(r"\{[?$]\w+\}", str(text))
             pattern = re.compile(".*".join(map(re.escape, parts)), re.DOTALL)
             yield str(getattr(text, "language", None) or ""), pattern

@@ -143,6 +143,16 @@ def labels(iris: Iterable[str], ask: Ask, language: str) -> dict[str, Literal]:
     return found
 
 
+def reasons(passages: Iterable[str], ask: Ask, language: str) -> dict[str, Literal]:
+    """Return why passages are not accepted, for those that say it: in the language, or in any."""
+    wanted = " ".join(sorted(node(iri) for iri in passages))
+    if not wanted:
+        return {}
+    query = f"SELECT * WHERE {{ VALUES ?passage {{ {wanted} }} ?passage intmk:reason ?reason }}"
+    rows = sorted(ask(query), key=lambda row: row["reason"].language == language)
+    return {row["passage"].value: row["reason"] for row in rows}
+
+
 _BY = " ".join(node(iri) for iri in _NAMING)
 
 

@@ -30,7 +30,7 @@ from pyoxigraph import (
     serialize,
 )
 
-from intmk import journal, record, sources
+from intmk import journal, quality, record, sources
 from intmk.errors import BuildRefused, Busy, GraphError, NotFound
 from intmk.report import Report
 from intmk.sources import Collection, Progress, collect, materialise, quiet
@@ -121,8 +121,10 @@ def _checked_quads(root: Path, check: Check, progress: Progress) -> set[Quad]:
 
 
 def dataset(collection: Collection) -> set[Quad]:
-    """Return all quads of the store: every file's, and the materialised default graph."""
-    quads = set(collection.quads())
+    """Return all quads of the store: the files', the measurements, the materialised default
+    graph.
+    """
+    quads = quality.measured(set(collection.quads()))
     return quads | materialise(quads)
 
 

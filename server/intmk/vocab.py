@@ -23,11 +23,13 @@ XSD = "http://www.w3.org/2001/XMLSchema#"
 SH = "http://www.w3.org/ns/shacl#"
 DCTERMS = "http://purl.org/dc/terms/"
 PROV = "http://www.w3.org/ns/prov#"
+DQV = "http://www.w3.org/ns/dqv#"
 
 ONTOLOGY_GRAPH = NamedNode(ONTOLOGY)
 THEMES_GRAPH = NamedNode(f"{BASE}themes")
 SHAPES_GRAPH = NamedNode(f"{BASE}shapes")
 SOURCE_GRAPH = NamedNode(f"{BASE}source")
+QUALITY_GRAPH = NamedNode(f"{BASE}quality")
 
 TYPE = NamedNode(f"{RDF}type")
 TEXT_PASSAGE = NamedNode(f"{INTMK}TextPassage")
