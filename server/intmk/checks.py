@@ -24,7 +24,7 @@ _VOCABULARIES = {
 NAMING = ("iri-policy", "iri-kind", "foreign-subject")
 
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-_SOURCE = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*(?:#line=\d+,\d+|#page)?")
+_SOURCE = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*(?:#line=\d+,\d+|#page(?:-[a-z0-9]+)*)?")
 _ASCII = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 
 
