@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from pyoxigraph import BlankNode, DefaultGraph, Literal, Store
 
-from intmk import canonical, literals, sources, validation, vocab
+from intmk import canonical, literals, quality, sources, validation, vocab
 from intmk.vocab import BASE, INTMK, SOURCE_GRAPH
 
 ROOT = Path(__file__).parent.parent
@@ -34,7 +34,7 @@ IN_PASSAGES = [quad for quad in DATA if quad.graph_name != DefaultGraph()]
 @pytest.fixture(scope="module")
 def graph() -> Store:
     """Hold the graph as a build makes it: every named graph, and the default graph from them."""
-    quads = list(collection.quads())
+    quads = quality.measured(collection.quads())
     store = Store()
     store.bulk_extend(quads)
     store.bulk_extend(sources.materialise(quads))
