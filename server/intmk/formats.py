@@ -17,7 +17,8 @@ from intmk.errors import InvalidRequest, NotAcceptable
 Kind = Literal["results", "graph"]
 
 
-@dataclass(frozen=True, slots=True)
+# Each row of the table is one of a kind, so identity is equality, and hashing costs nothing.
+@dataclass(frozen=True, slots=True, eq=False)
 class Format:
     """One way to write an answer.
 
@@ -211,6 +212,7 @@ def by_extension(extension: str) -> Format | None:
     return next((row for row in GRAPHS if row.extension == extension), None)
 
 
+@lru_cache(maxsize=256)
 def prefers_html(accept: str | None) -> bool:
     """Tell whether an Accept header likes HTML more than every other format we have."""
     if not accept:

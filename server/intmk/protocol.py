@@ -8,7 +8,7 @@ those of RFC 9110 and RFC 9530.
 import hashlib
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import IO, NamedTuple
@@ -19,6 +19,7 @@ from intmk.cache import Cache, Kept
 from intmk.engine import Answer, Engine, Question
 from intmk.errors import GraphError, InvalidRequest, UnsupportedMediaType, UpdateForbidden, slug
 from intmk.metrics import Tally
+from intmk.past import Past
 from intmk.replies import Headers, Reply
 from intmk.settings import Settings
 
@@ -82,7 +83,8 @@ def _pair(part: bytes) -> tuple[str, str]:
 class Operation:
     """One query operation as the client asked for it, whichever of the three ways it took.
 
-    ``query`` is None for a GET that asks for the service description.
+    ``query`` is None for a GET that asks for the service description, ``at`` the number or id of
+    a version, None for the current one.
     """
 
     query: str | None
@@ -90,10 +92,13 @@ class Operation:
     named_graphs: tuple[str, ...] = ()
     format: str | None = None
     accept: str | None = None
+    at: str | None = None
 
     @cached_property
     def wants_html(self) -> bool:
-        """Whether a page is the best answer to this client."""
+        """Whether a page is the best answer to this client; pages show the current version."""
+        if self.at is not None:
+            return False
         if self.format is None:
             return formats.prefers_html(self.accept)
         return self.format == "html"
@@ -104,9 +109,9 @@ class Operation:
         has_dataset = bool(self.default_graphs or self.named_graphs)
         return (self.default_graphs, self.named_graphs) if has_dataset else (None, None)
 
-    def question(self, text: str, kinds: Iterable[formats.Format] = formats.FORMATS) -> Question:
+    def question(self, text: str, kinds: tuple[formats.Format, ...] = formats.FORMATS) -> Question:
         """Return what to ask the engine; raises NotAcceptable when no format will do."""
-        offers = _offers(self.accept, self.format, tuple(kinds))
+        offers = _offers(self.accept, self.format, kinds)
         return Question(text, offers, *self.dataset)
 
 
@@ -125,6 +130,7 @@ def read(request: Request) -> Operation:
         parameters.all("named-graph-uri"),
         parameters.one("format"),
         request.accept,
+        parameters.one("at"),
     )
 
 
@@ -191,6 +197,7 @@ class Endpoint:
         """Take who is asked, the settings, and where queries are counted."""
         self._engine = engine
         self._tally = tally
+        self._past = Past(settings)
         self._cache = Cache(settings.cache_mb * 1_000_000)
         self._description = description(f"{settings.public_url}/sparql")
         self._remembered = lru_cache(maxsize=1024)(_in_address)
@@ -208,7 +215,8 @@ class Endpoint:
         """Return the answer to an operation; raises what ``Engine.ask`` raises."""
         started = time.perf_counter()
         try:
-            asked = _Asked(operation, request, self._engine.version(), self._description, started)
+            version = self._version(operation)
+            asked = _Asked(operation, request, version, self._description, started)
             kind, outcome, reply = self._answer(asked)
         except GraphError as error:
             self._tally.query("unknown", slug(type(error)), time.perf_counter() - started)
@@ -216,11 +224,18 @@ class Endpoint:
         self._tally.query(kind, outcome, time.perf_counter() - started)
         return reply
 
+    def _version(self, operation: Operation) -> str:
+        if operation.at is None:
+            return self._engine.version()
+        return self._past.version(operation.at)
+
     def _answer(self, asked: "_Asked") -> tuple[str, str, Reply]:
         """Return the kind of the answer, the outcome, and the reply."""
         tag = asked.held_tag()
         if tag:
             return "unknown", "not-modified", asked.not_modified(tag)
+        if asked.at is not None:
+            return self._answer_past(asked)
         kept = self._kept(asked)
         if kept:
             return kept.kind, "answered", asked.short(kept, "cache")
@@ -230,6 +245,13 @@ class Endpoint:
         kept = Kept(answer.kind, answer.media_type, answer.version, answer.content)
         if asked.is_stable and answer.length <= _KEPT_BYTES:
             self._cache.put(asked.question, kept)
+        return kept.kind, "answered", asked.short(kept, "query")
+
+    def _answer_past(self, asked: "_Asked") -> tuple[str, str, Reply]:
+        answer = self._past.ask(asked.question, asked.version)
+        if not isinstance(answer.content, bytes):
+            return answer.kind, "answered", asked.long(answer, answer.content)
+        kept = Kept(answer.kind, answer.media_type, answer.version, answer.content)
         return kept.kind, "answered", asked.short(kept, "query")
 
     def _kept(self, asked: "_Asked") -> Kept | None:
@@ -249,6 +271,7 @@ class _Asked:
         else:
             self.question = operation.question(operation.query)
         self.version = version
+        self.at = operation.at
         self.is_stable = not _VOLATILE.search(self.question.text)
         # What is posted is not cached by anyone between us and the client (RFC 9110 9.3.3).
         self._is_tagged = self.is_stable and request.method != "POST"
