@@ -15,7 +15,7 @@ SKOS = "http://www.w3.org/2004/02/skos/core#"
 OWL = "http://www.w3.org/2002/07/owl#"
 SCHEMA = "https://schema.org/"
 # Things that one page of a list shows.
-LIST_ROWS = 500
+LIST_ROWS = 250
 
 
 class Block:
