@@ -20,7 +20,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 from werkzeug.exceptions import HTTPException
 
-from intmk import errors, gateway, metrics, replies, update, versions
+from intmk import errors, feeds, gateway, metrics, replies, update, versions
 from intmk.engine import Engine, Question, Workers, question_name
 from intmk.errors import GraphError
 from intmk.gateway import Application, Gateway
@@ -28,6 +28,7 @@ from intmk.graphs import Graphs
 from intmk.metrics import Tally
 from intmk.pages import Pages
 from intmk.protocol import Endpoint, Operation
+from intmk.reviewing import Desk
 from intmk.settings import Settings
 
 _ALLOWED = (
@@ -53,6 +54,8 @@ def create_app(settings: Settings, engine: Engine) -> Flask:
     for routes in (update.blueprint(engine, settings), Graphs(settings, engine).blueprint):
         app.register_blueprint(routes)
     app.register_blueprint(versions.blueprint(settings))
+    app.register_blueprint(feeds.blueprint(settings, site))
+    app.register_blueprint(Desk(settings, engine, site).blueprint)
     app.add_url_rule("/sparql", "sparql", partial(_page, site), methods=["GET", "POST"])
     app.add_url_rule(
         "/sparql/running/<name>", "cancel", partial(_cancel, engine), methods=["DELETE"]

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from flask import Blueprint, Response, request
-from pyoxigraph import RdfFormat
+from pyoxigraph import Literal, RdfFormat
 
 from intmk import catalogue, contents, description, formats, tables, vocab, wording
 from intmk.engine import Engine, Question
@@ -157,6 +157,22 @@ class Pages:
         return _html(
             self._rendered(template, shared | dict(values)), error.status if error else 200
         )
+
+    def show(
+        self,
+        template: str,
+        names: Mapping[str, Mapping[str, str]] | None = None,
+        status: int = 200,
+        **values: object,
+    ) -> Response:
+        """Return a page of what is known already; ``names`` has labels by IRI and language."""
+        view = self._view()
+        view.labels = {
+            iri: Literal(texts.get(view.language, text), language=language)
+            for iri, texts in (names or {}).items()
+            for language, text in sorted(texts.items(), key=lambda one: one[0] != view.language)[:1]
+        }
+        return _html(self._rendered(template, values, view), status)
 
     def error(self, error: GraphError) -> Response:
         """Return an error as a page."""

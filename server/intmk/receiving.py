@@ -91,7 +91,7 @@ def made(settings: Settings, engine: Engine, change: Change) -> tuple[writer.Wri
     read it; after some seconds it comes anyway, since the write is made.
     """
     written = writer.write(settings, conditional(change))
-    _await(engine)
+    await_version(engine)
     fields = {"version": written.version, "number": written.number, "changed": written.is_new}
     response = Response(json.dumps(fields), content_type="application/json")
     response.headers["Graph-Version"] = written.version
@@ -99,7 +99,8 @@ def made(settings: Settings, engine: Engine, change: Change) -> tuple[writer.Wri
     return written, response
 
 
-def _await(engine: Engine) -> None:
+def await_version(engine: Engine) -> None:
+    """Return when questions are answered from the current version, or after some seconds."""
     deadline = time.monotonic() + _READ_WITHIN_S
     while time.monotonic() < deadline:
         with contextlib.suppress(Unavailable):

@@ -1,0 +1,224 @@
+"""Proposals at ``/proposals``: sent and reviewed in a browser, without scripts, or as JSON."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from intmk import curation, filing, formats, patch, proposals, receiving, stream, tokens, wording
+from intmk.curation import Draft
+from intmk.engine import Engine
+from intmk.errors import Busy, GraphError, InvalidRequest
+from intmk.pages import Pages
+from intmk.protocol import FORM, Parameters
+from intmk.settings import Settings
+
+_HTML, _JSON = "text/html", "application/json"
+_RDF = {row.media_types[0]: row.extension for row in formats.GRAPHS}
+_TAKEN = {FORM, _JSON, patch.MEDIA_TYPE, *_RDF}
+_FIELDS = ("author", "reason", "sources", "additions", "removals", "replaces", "extension")
+
+
+class Desk:
+    """The desk of one server; ``blueprint`` has its routes."""
+
+    def __init__(self, settings: Settings, engine: Engine, site: Pages) -> None:
+        """Take the limits, who is asked about the version served, and who shows pages."""
+        self._settings = settings
+        self._engine = engine
+        self._site = site
+        self.blueprint = Blueprint("reviewing", __name__)
+        self._route("/proposals", self.every, "GET")
+        self._route("/proposals", self.propose, "POST")
+        self._route("/proposals/new", self.blank, "GET")
+        self._route("/proposals/<int:number>", self.one, "GET")
+        self._route("/proposals/<int:number>.rdfp", self.statements, "GET")
+        self._route("/proposals/<int:number>/review", self.review, "POST")
+
+    def _route(self, path: str, view: Callable[..., Response], method: str) -> None:
+        self.blueprint.add_url_rule(path, view.__name__, view, methods=[method])
+
+    def every(self) -> Response:
+        """GET /proposals: all of them, the newest first."""
+        found = proposals.every(self._settings.store)
+        if _wants_json():
+            return _json([one._asdict() | {"state": state} for one, state in found])
+        return _fresh(self._site.show("proposals.html", proposals=found))
+
+    def blank(self) -> Response:
+        """GET /proposals/new: the form."""
+        return self._form({}, None)
+
+    def _form(self, given: dict[str, str], error: GraphError | None) -> Response:
+        """Return the form as it was filled in, but for the token."""
+        paths = sorted((self._settings.root / "data").glob("*.t*"))
+        values = {name: given.get(name, "") for name in _FIELDS}
+        status = error.status if error else 200
+        files = [f"data/{path.name}" for path in paths]
+        return _fresh(
+            self._site.show("propose.html", None, status, given=values, error=error, files=files)
+        )
+
+    def propose(self) -> Response:
+        """POST /proposals: keep a change for review; needs a token with the scope propose."""
+        kind = receiving.media_type(sorted(_TAKEN))
+        given = _given(kind, receiving.body(self._settings))
+        try:
+            by = self._token(given, "propose", kind)
+            made = curation.propose(
+                self._settings, _draft(given), given.get("author", ""), given.get("reason", ""),
+                tuple(given.get("sources", "").split()), by,
+            )  # fmt: skip
+        except GraphError as error:
+            if kind == FORM:
+                return self._form(given, error)
+            raise
+        return self._done(made.number, kind, 201)
+
+    def _token(self, given: dict[str, str], scope: str, kind: str) -> str:
+        """Return the name of the token, which a form has in a field."""
+        if kind == FORM and "Authorization" not in request.headers:
+            header = f"Bearer {given.get('token', '')}"
+            return tokens.authorize(self._settings.store, header, scope).name
+        return receiving.authorized(self._settings, scope).name
+
+    def _done(self, number: int, kind: str, status: int) -> Response:
+        address = f"{self._settings.public_url}/proposals/{number}"
+        if kind == FORM:
+            language = request.args.get("lang", "")
+            query = f"?lang={language}" if language in wording.LANGUAGES else ""
+            headers = {"Location": address + query, "Cache-Control": "no-store"}
+            return Response(b"", 303, headers)
+        response = _json(self._told(number), status)
+        response.headers["Location"] = address
+        return response
+
+    def _told(self, number: int) -> dict[str, Any]:
+        folder = self._settings.store
+        return {
+            **proposals.get(folder, number)._asdict(),
+            "state": proposals.state(folder, number),
+            "events": [event._asdict() for event in proposals.events(folder, number)],
+            "change": proposals.text(folder, number),
+            "assessment": self._looked(number),
+        }
+
+    def _looked(self, number: int) -> dict[str, Any]:
+        """Return what the proposal would do; when too many ask, what it would have done before."""
+        try:
+            return curation.look(self._settings, number)
+        except Busy:
+            found = proposals.assessment(self._settings.store, number)
+            if found is None:
+                raise
+            return found
+
+    def one(self, number: int) -> Response:
+        """GET /proposals/<number>: what it is, what it would do, and what became of it."""
+        return _json(self._told(number)) if _wants_json() else self._page(number, None, "")
+
+    def _page(self, number: int, error: GraphError | None, comment: str) -> Response:
+        folder, found = self._settings.store, self._looked(number)
+        state = proposals.state(folder, number)
+        rows, more = stream.rows(proposals.change(folder, number))
+        return _fresh(self._site.show(
+            "proposal.html", found["labels"], error.status if error else 200,
+            proposal=proposals.get(folder, number), state=state, found=found, rows=rows, more=more,
+            events=proposals.events(folder, number), error=error, comment=comment,
+            is_open=state in (proposals.OPEN, proposals.CONFLICTING),
+            gone=filing.statements(found["gone"]),
+        ))  # fmt: skip
+
+    def statements(self, number: int) -> Response:
+        """GET /proposals/<number>.rdfp: its statements as an RDF Patch, which never change."""
+        response = Response(
+            proposals.text(self._settings.store, number), content_type=patch.MEDIA_TYPE
+        )
+        response.headers["Cache-Control"] = stream.FOREVER
+        return response
+
+    def review(self, number: int) -> Response:
+        """POST /proposals/<number>/review: accept or reject it; needs the scope write."""
+        kind = receiving.media_type([FORM, _JSON])
+        given = _given(kind, receiving.body(self._settings))
+        comment = given.get("comment", "")
+        proposals.get(self._settings.store, number)
+        try:
+            by = self._token(given, "write", kind)
+            self._decide(number, given.get("decision", ""), by, comment)
+        except GraphError as error:
+            if kind == FORM:
+                return self._page(number, error, comment)
+            raise
+        return self._done(number, kind, 200)
+
+    def _decide(self, number: int, decision: str, by: str, comment: str) -> None:
+        if decision == "accept":
+            curation.accept(self._settings, number, by, comment)
+            receiving.await_version(self._engine)
+        elif decision == "reject":
+            curation.reject(self._settings, number, by, comment)
+        else:
+            raise InvalidRequest(
+                f"The decision cannot be {decision[:20]!r}.", hint="It is accept or reject."
+            )
+
+
+def _given(kind: str, body: bytes) -> dict[str, str]:
+    """Return the fields of a request: of a form, of an object, or of an address beside RDF."""
+    if kind == FORM:
+        return _fields(Parameters(body))
+    if kind == _JSON:
+        return _members(body)
+    given = _fields(Parameters(request.query_string))
+    extension = patch.EXTENSION if kind == patch.MEDIA_TYPE else _RDF[kind]
+    return given | {"additions": _text(body), "extension": extension}
+
+
+def _fields(parameters: Parameters) -> dict[str, str]:
+    names = (*_FIELDS, "token", "decision", "comment")
+    found = {name: parameters.one(name) for name in names}
+    # A browser sends lines as a form has them, ending in CR LF.
+    return {name: text.replace("\r\n", "\n") for name, text in found.items() if text is not None}
+
+
+def _members(body: bytes) -> dict[str, str]:
+    try:
+        given = json.loads(body)
+    except ValueError as error:
+        raise InvalidRequest(f"The request body is not JSON: {error}.") from error
+    if isinstance(given, dict) and isinstance(given.get("sources"), list):
+        given["sources"] = "\n".join(str(one) for one in given["sources"])
+    if not isinstance(given, dict) or not all(isinstance(one, str) for one in given.values()):
+        raise InvalidRequest("The request body is not an object of texts.")
+    return given
+
+
+def _text(body: bytes) -> str:
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(f"The request body is not UTF-8: {error}.") from error
+
+
+def _draft(given: dict[str, str]) -> Draft:
+    names = ("additions", "removals", "extension", "replaces")
+    return Draft(**{name: given[name] for name in names if given.get(name)})
+
+
+def _wants_json() -> bool:
+    accept = request.headers.get("Accept") or _HTML
+    return formats.quality(accept, _JSON) > formats.quality(accept, _HTML)
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    body = json.dumps(value, ensure_ascii=False)
+    return _fresh(Response(body, status, content_type=_JSON))
+
+
+def _fresh(response: Response) -> Response:
+    """Have an answer asked for anew each time: proposals change without a new version."""
+    response.headers["Cache-Control"] = "no-cache"
+    response.vary.add("Accept")
+    return response

@@ -1,0 +1,209 @@
+"""/proposals: from paste to accepted, as a browser without scripts and as a program."""
+
+import re
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from werkzeug.test import TestResponse
+
+from intmk import proposals
+from test_pages import Page
+from write_fixtures import PASSAGE, Writing, writing
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"}
+JSON = {"Accept": "application/json"}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Writing]:
+    """A server that proposals can be sent to."""
+    with writing(tmp_path_factory.mktemp("desk") / "var", write_bytes=20_000) as server:
+        yield server
+
+
+def within(text: str) -> str:
+    """Return statements in the accepted passage."""
+    return f"GRAPH <{PASSAGE}> {{\n  {text}\n}}\n"
+
+
+def sent(server: Writing, path: str, **fields: str) -> TestResponse:
+    """Send a form as a browser does."""
+    lines = {name: text.replace("\n", "\r\n") for name, text in fields.items()}
+    return server.client.post(path, data=lines, headers=BROWSER)
+
+
+def proposed(server: Writing, name: str, **others: str) -> dict[str, object]:
+    """Propose a name for the body by the form's fields as JSON, and return the answer."""
+    fields = {
+        "author": "Ada",
+        "reason": "so",
+        "additions": within(f'body:intmk rdfs:label "{name}"@en .'),
+    }
+    response = server.client.post(
+        "/proposals", json=fields | others, headers=server.header("propose")
+    )
+    assert response.status_code == 201, response.text
+    body: dict[str, object] = response.get_json()
+    assert urlsplit(response.headers["Location"]).path == f"/proposals/{body['number']}"
+    return body
+
+
+def test_from_paste_to_accepted_in_a_browser(server: Writing) -> None:
+    """Each page has the form that leads on; the graph says it in the end."""
+    blank = Page(server.client.get("/proposals/new?lang=de", headers=BROWSER).text)
+    assert blank.faults == []
+    (form,) = blank.all("form")
+    assert (form["method"], form["action"]) == ("post", "/proposals?lang=de")
+    names = {
+        one.get("name", "") for tag in ("input", "textarea", "select") for one in blank.all(tag)
+    }
+    fields = {
+        "author": "Ada", "reason": "Die Langform fehlte", "sources": "https://e.org/1\n",
+        "additions": within('body:intmk rdfs:label "Integrationsministerkonferenz"@de .'),
+        "removals": "", "replaces": "", "token": server.secrets["propose"],
+    }  # fmt: skip
+    assert names - {""} == set(fields)
+    response = sent(server, form["action"], **fields)
+    assert response.status_code == 303
+    address = urlsplit(response.headers["Location"])
+    text = server.client.get(f"{address.path}?{address.query}", headers=BROWSER).text
+    page = Page(text)
+    assert page.faults == []
+    for said in ("Ada", "Die Langform fehlte", "https://e.org/1", "Nichts verstößt", "offen"):
+        assert said in page.text
+    assert server.secrets["propose"] not in text
+    (form,) = page.all("form")
+    response = sent(
+        server, form["action"], token=server.secrets["write"], decision="accept", comment="gut"
+    )
+    assert response.status_code == 303
+    page = Page(server.client.get(address.path, headers=BROWSER).text)
+    assert page.all("form") == []
+    assert "gut" in page.text
+    assert server.ask('ASK { ?body rdfs:label "Integrationsministerkonferenz"@de }')
+    (change,) = (one["href"] for one in page.all("a") if "/changes/" in one.get("href", ""))
+    assert "Die Langform fehlte" in server.client.get(change, headers=BROWSER).text
+    assert "Die Langform fehlte" in server.client.get("/proposals", headers=BROWSER).text
+
+
+def test_a_form_that_is_refused_keeps_what_was_typed(server: Writing) -> None:
+    """But for the token; the line is that of the text."""
+    response = sent(
+        server, "/proposals", author="Ada & Co", reason="so", sources="", removals="",
+        replaces="", additions="GRAPH intmk:x {\n  oops\n}", token=server.secrets["propose"],
+    )  # fmt: skip
+    assert response.status_code == 400
+    page = Page(response.text)
+    assert "Ada &amp; Co" in response.text
+    assert "oops" in page.text
+    assert re.search(r"(Line|Zeile) [23]", page.text)
+    assert server.secrets["propose"] not in response.text
+
+
+@pytest.mark.parametrize(("scope", "status"), [("", 401), ("read", 403)])
+def test_a_token_is_needed(server: Writing, scope: str, status: int) -> None:
+    """In the form or in the header."""
+    secret = server.secrets.get(scope, "")
+    fields = {"author": "A", "reason": "b", "additions": within('body:intmk rdfs:label "n" .')}
+    assert sent(server, "/proposals", token=secret, **fields).status_code == status
+    header = {"Authorization": f"Bearer {secret}"} if secret else {}
+    response = server.client.post("/proposals", json=fields, headers=header)
+    assert response.status_code == status
+    assert response.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_who_proposes_may_not_decide(server: Writing) -> None:
+    """That needs the scope write."""
+    number = proposed(server, "a")["number"]
+    path, fields = f"/proposals/{number}/review", {"decision": "accept"}
+    response = server.client.post(path, json=fields, headers=server.header("propose"))
+    assert response.status_code == 403
+    page = sent(server, path, token=server.secrets["propose"], comment="my words", **fields)
+    assert page.status_code == 403
+    assert "my words" in page.text
+    assert proposals.state(server.settings.store, int(str(number))) == "open"
+
+
+def test_a_program_sees_all_of_it(server: Writing) -> None:
+    """State, statements, what it would do, and what became of it."""
+    body = proposed(server, "b", sources="https://e.org/2")
+    assert (body["state"], body["events"], body["by"]) == ("open", [], "the-propose")
+    number = body["number"]
+    response = server.client.post(
+        f"/proposals/{number}/review", json={"decision": "reject", "comment": "no"},
+        headers=server.header(),
+    )  # fmt: skip
+    assert response.status_code == 200
+    body = server.client.get(f"/proposals/{number}", headers=JSON).get_json()
+    assert body["state"] == "rejected"
+    assert [(one["kind"], one["by"], one["comment"]) for one in body["events"]] == [
+        ("rejected", "the-write", "no")
+    ]
+    assert body["assessment"]["new"] == []
+    listed = server.client.get("/proposals", headers=JSON).get_json()
+    assert {one["number"]: one["state"] for one in listed}[number] == "rejected"
+    assert server.client.get(f"/proposals/{number}.rdfp").text == body["change"]
+
+
+def test_rdf_itself_can_be_the_body(server: Writing) -> None:
+    """Turtle's kin as additions, an RDF Patch as both; author and reason stand in the address."""
+    path, header = "/proposals?author=Ada&reason=so", server.header("propose")
+    trig = within('body:intmk rdfs:label "c"@en .')
+    made = server.client.post(path, data=trig, content_type="application/trig", headers=header)
+    assert made.status_code == 201
+    text = made.get_json()["change"].replace('"c"', '"d"')
+    made = server.client.post(path, data=text, content_type="application/rdf-patch", headers=header)
+    assert made.status_code == 201
+    assert '"d"' in made.get_json()["change"]
+
+
+def test_of_two_changes_of_one_statement_the_second_conflicts(server: Writing) -> None:
+    """409, saying what changed and by whom; the page says it too."""
+    number = proposed(server, "old")["number"]
+    accept = {"decision": "accept"}
+    server.client.post(f"/proposals/{number}/review", json=accept, headers=server.header())
+    old = within('body:intmk rdfs:label "old"@en .')
+    first, second = (proposed(server, name, removals=old)["number"] for name in ("new", "other"))
+    path = "/proposals/{}/review"
+    response = server.client.post(path.format(first), json=accept, headers=server.header())
+    assert response.status_code == 200
+    response = server.client.post(path.format(second), json=accept, headers=server.header())
+    assert response.status_code == 409
+    (told,) = response.get_json()["conflicts"]
+    assert '"old"@en was replaced by "new"@en in change' in told
+    assert told.endswith("by Ada (so).")
+    page = Page(server.client.get(f"/proposals/{second}?lang=en", headers=BROWSER).text)
+    assert page.faults == []
+    assert "does not fit any more" in page.text
+    assert "was replaced by" in page.text
+
+
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [
+        ({"data": b"{", "content_type": "application/json"}, 400),
+        ({"data": b"[1]", "content_type": "application/json"}, 400),
+        ({"data": b"\xff", "content_type": "text/turtle"}, 400),
+        ({"data": b"x", "content_type": "text/plain"}, 415),
+        ({"data": b"x" * 30_000, "content_type": "text/turtle"}, 413),
+        ({"json": {"author": "a", "reason": "b", "additions": "", "extension": "doc"}}, 400),
+        ({"json": {"author": "", "reason": "b", "additions": "<a:b> <a:c> 1 ."}}, 400),
+    ],
+)
+def test_bad_requests(server: Writing, options: dict[str, object], status: int) -> None:
+    """Each is the client's error, and nothing is kept."""
+    before = len(proposals.every(server.settings.store))
+    response = server.client.post("/proposals", headers=server.header(), **options)  # type: ignore[arg-type]
+    assert response.status_code == status, response.text
+    assert len(proposals.every(server.settings.store)) == before
+
+
+def test_what_is_not_there(server: Writing) -> None:
+    """404; a decision that is none is 400."""
+    for path in ("/proposals/99", "/proposals/99.rdfp"):
+        assert server.client.get(path).status_code == 404
+    options = {"json": {"decision": "perhaps"}, "headers": server.header()}
+    assert server.client.post("/proposals/99/review", **options).status_code == 404
+    number = proposed(server, "e")["number"]
+    assert server.client.post(f"/proposals/{number}/review", **options).status_code == 400
