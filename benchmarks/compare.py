@@ -74,7 +74,8 @@ def narrowed(chosen: argparse.Namespace, size: str) -> argparse.Namespace:
 def main() -> None:
     """Run what was asked for and print it as the tables of README.md."""
     chosen = arguments()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: sys.exit("stopped"))
     INSTALLED.mkdir(parents=True, exist_ok=True)
     peers = list(installed(chosen.peers))
     print(tables.machine())

@@ -8,6 +8,7 @@ from pyoxigraph import DefaultGraph, Literal, NamedNode, Quad, RdfFormat, parse
 from intmk import changes, gate, sources, store, vocab
 from intmk.changes import Change
 
+CONFERENCE = "https://w3id.org/intmk/id/conference/intmk-18"
 PASSAGE = "https://w3id.org/intmk/source/press#line=3,5"
 
 
@@ -66,14 +67,17 @@ def test_a_passage_that_is_disputed_leaves_the_default_graph(quads: set[Quad]) -
 
 
 BROKEN = [
-    ("INSERT DATA { <a:s> <a:p> 1 }", ["unbacked"]),
+    ("INSERT DATA { conference:intmk-18 <a:p> 1 }", ["unbacked"]),
     ("DELETE WHERE { ?s intmk:ordinal 18 }", ["still-said"]),
     ("DELETE WHERE { GRAPH ?g { ?s intmk:ordinal 18 } }", ["Conference-ordinal"]),
-    ("INSERT DATA { GRAPH <a:g> { <a:s> <a:p> 1 } }", ["passage-undescribed"]),
-    (f"INSERT DATA {{ GRAPH <{PASSAGE}> {{ <a:s> intmk:nothing 1 }} }}", ["unknown-term"]),
-    (f"INSERT DATA {{ GRAPH <{PASSAGE}> {{ <a:s> <a:p> [] }} }}", ["blank-node"]),
+    ("INSERT DATA { GRAPH <a:g> { conference:intmk-18 <a:p> 1 } }", ["passage-undescribed"]),
     (
-        f'INSERT DATA {{ GRAPH <{PASSAGE}> {{ <a:s> <a:p> "x"^^xsd:date }} }}',
+        f"INSERT DATA {{ GRAPH <{PASSAGE}> {{ conference:intmk-18 intmk:nothing 1 }} }}",
+        ["unknown-term"],
+    ),
+    (f"INSERT DATA {{ GRAPH <{PASSAGE}> {{ conference:intmk-18 <a:p> [] }} }}", ["blank-node"]),
+    (
+        f'INSERT DATA {{ GRAPH <{PASSAGE}> {{ conference:intmk-18 <a:p> "x"^^xsd:date }} }}',
         ["ill-typed-literal"],
     ),
     (f"DELETE WHERE {{ GRAPH <{vocab.SHAPES_GRAPH.value}> {{ ?s ?p ?o }} }}", ["shapes-fixed"]),
@@ -92,7 +96,12 @@ def test_what_breaks_a_rule_is_named(judged, text: str, rules: list[str]) -> Non
 
 def test_a_finding_names_the_graph_it_stands_in(quads: set[Quad]) -> None:
     """Where there is no file, the passage is the place."""
-    wrong = Quad(NamedNode("a:s"), NamedNode("a:p"), Literal("1"), NamedNode("a:g"))
+    wrong = Quad(
+        NamedNode(CONFERENCE),
+        NamedNode("a:p"),
+        Literal("1"),
+        NamedNode("a:g"),
+    )
     report = gate.strict(quads, quads | {wrong})
     assert [one.file for one in report.findings] == ["a:g"]
 

@@ -13,6 +13,7 @@ from write_fixtures import PASSAGE, Writing, writing
 TURTLE = "text/turtle"
 G = "http://e/g"
 BODY = '<http://e/s> <http://e/p> "Größe 😀" .'
+OURS = '<https://w3id.org/intmk/id/conference/intmk-18> <http://e/p> "Größe 😀" .'
 XML = '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:e="http://e/">'
 
 
@@ -249,10 +250,12 @@ def test_writing_needs_a_token(server: Writing, method: str) -> None:
 
 def test_the_gate_guards_graphs_too(strict: Writing) -> None:
     """A graph that is no passage is refused; a passage may be added to, and is merged."""
-    response = send(strict, "PUT", at(G), BODY)
+    response = send(strict, "PUT", at(G), OURS)
     assert response.status_code == 422
     rules = [one["rule"] for one in response.get_json(force=True)["findings"]]
     assert rules == ["passage-undescribed"]
-    assert send(strict, "POST", "/graphs?default", BODY).status_code == 422
-    assert send(strict, "POST", at(PASSAGE), BODY).status_code == 204
-    assert strict.ask('ASK { <http://e/s> <http://e/p> "Größe 😀" }')
+    assert send(strict, "POST", "/graphs?default", OURS).status_code == 422
+    assert send(strict, "POST", at(PASSAGE), OURS).status_code == 204
+    assert strict.ask(
+        'ASK { <https://w3id.org/intmk/id/conference/intmk-18> <http://e/p> "Größe 😀" }'
+    )

@@ -1,8 +1,12 @@
 """The HTTP contract as one table, and its finer points, against a real engine."""
 
+import base64
+import gzip
+import hashlib
 import io
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
@@ -97,6 +101,10 @@ TABLE = [
     ("GET", "/nothing", BROWSER, 404, "text/html; charset=utf-8"),
     ("GET", "/sparql/", None, 404, PROBLEM),
     ("GET", "/health", None, 200, "application/json"),
+    ("GET", "/health/live", None, 200, "application/json"),
+    ("HEAD", "/health/ready", None, 200, "application/json"),
+    ("DELETE", "/sparql/running/0123456789abcdef", None, 404, PROBLEM),
+    ("GET", "/sparql/running/0123456789abcdef", None, 405, PROBLEM),
     ("POST", "/health", None, 405, PROBLEM),
 ]
 
@@ -309,11 +317,129 @@ def test_health_tells_version_and_workers(client: FlaskClient) -> None:
     assert client.get("/health").get_json() == {"status": "ok", "version": "first", "workers": 2}
 
 
+@pytest.mark.parametrize("path", [sparql(SELECT), sparql("SELECT"), "/nothing", "/health/live"])
+def test_every_answer_has_a_query_id(client: FlaskClient, path: str) -> None:
+    """The client's own where it is long enough to be unguessable, else a new one each time."""
+    first, second = (client.get(path).headers["Query-Id"] for _ in range(2))
+    assert first != second
+    assert len(first) == 32
+    own = "3f2b8f0e-4f0e-4f0e-9f0e-3f2b8f0e4f0e"
+    assert client.get(path, headers={"Query-Id": own}).headers["Query-Id"] == own
+    for bad in ("short", "x" * 100, "spaces are not allowed"):
+        assert client.get(path, headers={"Query-Id": bad}).headers["Query-Id"] != bad
+
+
+def test_a_running_query_is_cancelled_by_its_id(client: FlaskClient) -> None:
+    """Who knows the id needs no token; the one who waits is told."""
+    own = "cancel-me-0123456789"
+    endless = sparql("SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i }")
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(
+            client.application.test_client().get, endless, headers={"Query-Id": own}
+        )
+        while client.delete(f"/sparql/running/{own}").status_code != 204:
+            assert not waiting.done()
+        response = waiting.result()
+    assert response.status_code == 409
+    assert response.get_json(force=True)["type"].endswith("/query-cancelled")
+
+
+def test_a_client_that_takes_gzip_gets_it(client: FlaskClient) -> None:
+    """With a tag, a length and a digest of its own, from the cache too; short answers are plain."""
+    path = sparql("SELECT ?s { ?s ?p ?o } LIMIT 200")
+    plain = client.get(path)
+    for _ in range(2):
+        coded = client.get(path, headers={"Accept-Encoding": "gzip"})
+        assert coded.headers["Content-Encoding"] == "gzip"
+        assert gzip.decompress(coded.data) == plain.data
+        assert coded.headers["ETag"] == plain.headers["ETag"][:-1] + '-gz"'
+        for response in (plain, coded):
+            digest = base64.b64encode(hashlib.sha256(response.data).digest()).decode()
+            assert response.headers["Repr-Digest"] == f"sha-256=:{digest}:"
+            assert response.headers["Content-Length"] == str(len(response.data))
+            assert response.headers["Vary"] == "Accept, Accept-Encoding"
+    short = client.get(sparql(ASK), headers={"Accept-Encoding": "gzip"})
+    assert "Content-Encoding" not in short.headers
+    for tag in (plain.headers["ETag"], coded.headers["ETag"]):
+        again = client.get(path, headers={"If-None-Match": tag, "Accept-Encoding": "gzip"})
+        assert (again.status_code, again.headers["ETag"]) == (304, tag)
+
+
+def test_a_page_is_compressed_and_not_sent_again(client: FlaskClient) -> None:
+    """What Flask answers passes through the same codings and conditions."""
+    headers = {"Accept": "text/html", "Accept-Encoding": "gzip"}
+    page = client.get("/", headers=headers)
+    assert page.headers["Content-Encoding"] == "gzip"
+    assert b"<html" in gzip.decompress(page.data)
+    again = client.get("/", headers=headers | {"If-None-Match": page.headers["ETag"]})
+    assert (again.status_code, again.headers["ETag"]) == (304, page.headers["ETag"])
+    head = client.head("/", headers=headers)
+    assert (head.data, head.headers["ETag"]) == (b"", page.headers["ETag"])
+
+
+def test_a_long_answer_may_be_compressed(client: FlaskClient) -> None:
+    """Its length is not known before, so it has none."""
+    query = "SELECT ?a ?b { ?a ?p ?c . ?b ?q ?d FILTER(?d < 50) }"
+    headers = {"Accept-Encoding": "gzip"}
+    response = client.get(sparql(query, format="tsv"), headers=headers, buffered=True)
+    assert "Content-Length" not in response.headers
+    assert gzip.decompress(response.data).count(b"\n") == 50 * 1001 + 1
+
+
+def test_an_answer_is_kept_for_the_same_question_only(client: FlaskClient) -> None:
+    """Format and dataset tell questions apart, method and coding do not; NOW is never kept."""
+
+    def source(path: str, **headers: str) -> str:
+        return client.get(path, headers=headers).headers["Server-Timing"].partition(";")[0]
+
+    query = "SELECT ?s { ?s ?p 11 }"
+    assert [source(sparql(query)) for _ in range(2)] == ["query", "cache"]
+    assert source(sparql(query, format="csv")) == "query"
+    assert source(sparql(query, default_graph_uri=A)) == "query"
+    posted = client.post("/sparql", data={"query": query})
+    assert posted.headers["Server-Timing"].startswith("cache")
+    assert "ETag" not in posted.headers
+    now = sparql("SELECT (NOW() AS ?now) {}")
+    assert [source(now) for _ in range(2)] == ["query", "query"]
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "GZIP"])
+def test_compressed_requests_are_refused(client: FlaskClient, coding: str) -> None:
+    """They are not unpacked, so no bomb goes off."""
+    response = client.post(
+        "/sparql",
+        data=gzip.compress(b"ASK {}"),
+        content_type="application/sparql-query",
+        headers={"Content-Encoding": coding},
+    )
+    assert response.status_code == 415
+    assert "compressed" in response.get_json(force=True)["detail"]
+
+
+def test_metrics_tell_what_was_asked(client: FlaskClient) -> None:
+    """In the text format of Prometheus, with what is known of the version."""
+    client.get(sparql(SELECT))
+    response = client.get("/metrics")
+    assert response.headers["Content-Type"].startswith("text/plain; version=")
+    names = {line.split("{")[0].split(" ")[0] for line in response.text.splitlines()}
+    assert {
+        "intmk_queries_total",
+        "intmk_query_seconds_bucket",
+        "intmk_cache_lookups_total",
+        "intmk_workers_ended_total",
+        "intmk_http_requests_total",
+        "intmk_snapshot_bytes",
+        "intmk_snapshot_age_seconds",
+        "intmk_up",
+    } <= names
+
+
 def test_without_workers_every_answer_is_a_clear_503(tmp_path: Path) -> None:
     """Health included; Retry-After says when to come back."""
     publish(tmp_path, "first")
     with running(tmp_path) as (engine, settings):
         gone = app.create_app(settings, engine).test_client()
+    assert gone.get("/health/live").status_code == 200
     for path in ("/health", sparql(ASK)):
         response = gone.get(path)
         assert (response.status_code, response.headers["Retry-After"]) == (503, "2")

@@ -108,7 +108,8 @@ def test_a_path_that_shacl_does_not_know_is_told():
 def graph() -> tuple[Judge, Store, set]:
     """Return the judge of the project's shapes, its accepted graph, and what is wrong with that."""
     collection = sources.collect(ROOT)
-    judge = Judge(shape_texts(collection.documents), is_quick=True)
+    judge = Judge(shape_texts(collection.documents))
+    judge.hasten()
     store = Store()
     store.bulk_extend(default_graph(collection.quads()))
     return judge, store, {_identity(one) for one in judge.shapes.results(store)}

@@ -10,8 +10,9 @@ from write_fixtures import PASSAGE, Writing, writing
 
 FORM = "application/x-www-form-urlencoded"
 DIRECT = "application/sparql-update"
-INSERT = f"INSERT DATA {{ GRAPH <{PASSAGE}> {{ <a:s> <a:p> '%s' }} }}"
-BAD = "INSERT DATA { <a:s> <a:p> <a:o> }"
+S = "<https://w3id.org/intmk/id/conference/intmk-18>"
+INSERT = f"INSERT DATA {{ GRAPH <{PASSAGE}> {{ {S} <a:p> '%s' }} }}"
+BAD = f"INSERT DATA {{ {S} <a:p> 1 }}"
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Writing]:
 
 def held(value: str) -> str:
     """Return the query whether a value is in the default graph."""
-    return f"ASK {{ <a:s> <a:p> '{value}' }}"
+    return f"ASK {{ {S} <a:p> '{value}' }}"
 
 
 @pytest.mark.parametrize("content_type", [FORM, f"{FORM}; charset=UTF-8", DIRECT])
@@ -58,7 +59,7 @@ def test_an_update_that_changes_nothing_says_so(server: Writing) -> None:
 
 def test_a_dataset_may_be_named(server: Writing) -> None:
     """using-graph-uri is what WHERE sees; with USING in the update it is an error."""
-    text = f"INSERT {{ GRAPH <{PASSAGE}> {{ <a:s> <a:p> 'seen' }} }} WHERE {{ ?s ?p ?o }}"
+    text = f"INSERT {{ GRAPH <{PASSAGE}> {{ {S} <a:p> 'seen' }} }} WHERE {{ ?s ?p ?o }}"
     for graph, seen in (("http://e/none", False), (PASSAGE, True)):
         response = server.client.post(
             "/update",

@@ -105,6 +105,49 @@ def test_an_empty_store_has_an_empty_list(server: Writing) -> None:
     assert body == {"versions": []}
 
 
+VALUES = "SELECT ?v { <a:s> <a:p> ?v }"
+
+
+@pytest.mark.parametrize(("number", "count"), [("1", 0), ("2", 1), ("3", 2), ("4", 3)])
+def test_a_query_may_ask_an_older_version(server: Writing, number: str, count: int) -> None:
+    """By number or id, by every way of asking; one that is not kept is 410."""
+    row = journal.find(server.settings.store, number)
+    if count < 2:
+        response = server.client.get("/sparql", query_string={"query": VALUES, "at": row.id})
+        assert response.status_code == 410
+        assert "/versions" in response.get_json(force=True)["hint"]
+        return
+    for key in (number, row.id):
+        asked = {"query": VALUES, "at": key}
+        got = server.client.get("/sparql", query_string=asked)
+        posted = server.client.post("/sparql", data=asked)
+        for response in (got, posted):
+            assert response.headers["Graph-Version"] == row.id
+            assert len(response.get_json(force=True)["results"]["bindings"]) == count
+        tag = {"If-None-Match": got.headers["ETag"]}
+        again = server.client.get("/sparql", query_string=asked, headers=tag)
+        assert again.status_code == 304
+
+
+def test_a_browser_is_not_shown_the_present_for_the_past(server: Writing) -> None:
+    """Pages show the current version, so an older one is answered as data."""
+    accept = {"Accept": "text/html,*/*;q=0.5"}
+    asked = {"query": VALUES, "at": "3"}
+    response = server.client.get("/sparql", query_string=asked, headers=accept)
+    assert response.headers["Content-Type"] == "application/sparql-results+json"
+    assert response.headers["Graph-Version"] == journal.find(server.settings.store, "3").id
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [("at=9", 404), ("at=", 404), ("at=..%2F..", 404), ("at=1&at=2", 400)],
+)
+def test_what_is_no_version_is_told(server: Writing, query: str, status: int) -> None:
+    """Never an answer from another one."""
+    response = server.client.get(f"/sparql?query=ASK%7B%7D&{query}")
+    assert response.status_code == status
+
+
 def test_turtle_is_readable(server: Writing) -> None:
     """The shared prefixes are used."""
     text = server.client.get("/versions?format=ttl").text

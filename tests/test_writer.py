@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from pyoxigraph import NamedNode
+from pyoxigraph import Literal, NamedNode
 
 from intmk import errors, journal, store, writer
 from intmk.changes import Change
@@ -24,6 +24,7 @@ from intmk.writer import Written
 from server_fixtures import descendants
 
 PASSAGE = "https://w3id.org/intmk/source/press#line=3,5"
+THING = "<https://w3id.org/intmk/id/conference/intmk-18>"
 KILLS = 10
 
 
@@ -52,22 +53,20 @@ def update(settings: Settings, text: str, by: str | None = None) -> Written:
 
 def pair(number: int) -> str:
     """Return an update of two triples that belong together."""
-    thing = f"<https://w3id.org/intmk/id/kind/x{number}>"
     return (
-        f"INSERT DATA {{ GRAPH <{PASSAGE}> {{ {thing} <http://e/p> {number} . "
-        f"{thing} <http://e/q> {number} }} }}"
+        f"INSERT DATA {{ GRAPH <{PASSAGE}> {{ {THING} <http://e/p> {number} . "
+        f"{THING} <http://e/q> {number} }} }}"
     )
 
 
 def pairs(settings: Settings) -> dict[int, int]:
-    """Return how many triples of each pair the default graph of the current version has."""
+    """Return how many triples of each pair the passage has in the current version."""
     found: dict[int, int] = {}
-    rows = store.open_current(settings.store).quads_for_pattern(None, None, None, None)
-    for quad in rows:
-        name = quad.subject.value if isinstance(quad.subject, NamedNode) else ""
-        number = name.partition("/id/kind/x")[2]
-        if number and quad.graph_name == NamedNode(PASSAGE):
-            found[int(number)] = found.get(int(number), 0) + 1
+    opened = store.open_current(settings.store)
+    for quad in opened.quads_for_pattern(None, None, None, NamedNode(PASSAGE)):
+        if quad.predicate.value.startswith("http://e/") and isinstance(quad.object, Literal):
+            number = int(quad.object.value)
+            found[number] = found.get(number, 0) + 1
     return found
 
 
@@ -101,7 +100,7 @@ def test_a_refused_write_leaves_everything(settings: Settings) -> None:
     """The findings come with the error."""
     before = store.current_version(settings.store)
     with pytest.raises(errors.WriteRefused, match="No accepted passage") as caught:
-        update(settings, "INSERT DATA { <a:s> <a:p> <a:o> }")
+        update(settings, f"INSERT DATA {{ {THING} <a:p> 1 }}")
     findings = caught.value.extra["findings"]
     assert isinstance(findings, list)
     assert [one["rule"] for one in findings] == ["unbacked"]
@@ -111,7 +110,7 @@ def test_a_refused_write_leaves_everything(settings: Settings) -> None:
 
 def test_with_an_open_gate_it_is_made(settings: Settings) -> None:
     """The operator's explicit choice."""
-    made = update(changed(settings, gate="off"), "INSERT DATA { <a:s> <a:p> <a:o> }")
+    made = update(changed(settings, gate="off"), f"INSERT DATA {{ {THING} <a:p> 1 }}")
     assert made.is_new
 
 

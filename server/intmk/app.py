@@ -21,6 +21,7 @@ from granian.log import LogLevels
 from werkzeug.exceptions import HTTPException
 
 from intmk import errors, feeds, gateway, metrics, replies, update, versions
+from intmk.api import Validation
 from intmk.engine import Engine, Question, Workers, question_name
 from intmk.errors import GraphError
 from intmk.gateway import Application, Gateway
@@ -54,6 +55,7 @@ def create_app(settings: Settings, engine: Engine) -> Flask:
     for routes in (update.blueprint(engine, settings), Graphs(settings, engine).blueprint):
         app.register_blueprint(routes)
     app.register_blueprint(versions.blueprint(settings))
+    app.register_blueprint(Validation(settings).blueprint)
     app.register_blueprint(feeds.blueprint(settings, site))
     app.register_blueprint(Desk(settings, engine, site).blueprint)
     app.add_url_rule("/sparql", "sparql", partial(_page, site), methods=["GET", "POST"])

@@ -225,7 +225,8 @@ def _assess(
         "known": [asdict(one) for one in known[:_TOLD]],
         "created": created,
         "queries": list(_different(before, after, queries, prefixes)),
-        "labels": _labels(after, named | set(created)),
+        # What has a name keeps it here, whatever is proposed to call it.
+        "labels": _labels(after, named | set(created)) | _labels(before, named),
     }
 
 

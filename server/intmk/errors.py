@@ -206,6 +206,13 @@ class QueryTimeout(GraphError):
     status = 504
 
 
+class CheckTimeout(GraphError):
+    """The judgement of a document ran past its deadline and was stopped."""
+
+    title = "The check took too long"
+    status = 504
+
+
 class WriteTimeout(GraphError):
     """A write ran past its deadline and was stopped; the graph is as it was."""
 

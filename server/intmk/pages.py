@@ -167,11 +167,7 @@ class Pages:
     ) -> Response:
         """Return a page of what is known already; ``names`` has labels by IRI and language."""
         view = self._view()
-        view.labels = {
-            iri: Literal(texts.get(view.language, text), language=language)
-            for iri, texts in (names or {}).items()
-            for language, text in sorted(texts.items(), key=lambda one: one[0] != view.language)[:1]
-        }
+        view.labels = {iri: _label(texts, view.language) for iri, texts in (names or {}).items()}
         return _html(self._rendered(template, values, view), status)
 
     def error(self, error: GraphError) -> Response:
@@ -224,6 +220,11 @@ class Pages:
         if not extension:
             headers["Vary"] = "Accept"
         return _sent(body, offer.content_type, headers)
+
+
+def _label(texts: Mapping[str, str], wanted: str) -> Literal:
+    language = wanted if wanted in texts else next(iter(texts))
+    return Literal(texts[language], language=language)
 
 
 def _offer(extension: str) -> formats.Offer:

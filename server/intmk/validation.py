@@ -31,7 +31,7 @@ from intmk.sources import (
     place_in,
     quiet,
 )
-from intmk.vocab import PREFIXES_FILE, SHAPES_GRAPH, SOURCE_GRAPH, shrink
+from intmk.vocab import DISPUTED, PREFIXES_FILE, SHAPES_GRAPH, SOURCE_GRAPH, STATUS, shrink
 
 _IRI = re.compile(r"https?://[^\s<>\"“”]*[\w/#-]")
 
@@ -44,16 +44,24 @@ class Change(NamedTuple):
 
 
 class Judge:
-    """Shapes read once, with which any number of graphs and changes are judged.
+    """Shapes read once, with which any number of graphs and changes are judged."""
 
-    ``is_quick`` judges of a change only what it reaches; to work out the reach takes as long as to
-    judge some ten thousand triples.
-    """
-
-    def __init__(self, shapes: Iterable[str], is_quick: bool = False) -> None:
+    def __init__(self, shapes: Iterable[str]) -> None:
         """Read the shapes, texts in Turtle. Raises CannotCheck when they cannot be used."""
         self.shapes = Shapes(shapes)
-        self._reach = Reach(self.shapes.graph, self.shapes.targeted) if is_quick else None
+        self._reach: Reach | None = None
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether of a change only what it reaches is judged."""
+        return self._reach is not None
+
+    def hasten(self) -> None:
+        """Work out what each shape reads, so that changes are judged by what they reach.
+
+        It takes about as long as to judge ten thousand triples.
+        """
+        self._reach = Reach(self.shapes.graph, self.shapes.targeted)
 
     def findings(
         self, judged: Judged, change: Change | None = None, lost: str = ""
@@ -275,6 +283,24 @@ def _together(collection: Collection, given: list[Document]) -> tuple[Judged, Ch
     store.bulk_extend([*after, *now])
     judged = Judged(members, outside, store, [document for _, document in rest])
     return judged, Change(now - was, was - now)
+
+
+def judge_document(
+    judge: Judge, graph: Store, document: Document, lost: str = ""
+) -> list[Finding]:
+    """Return what is wrong with a document, or elsewhere because of it.
+
+    ``graph`` is the whole graph as it is, and is changed: afterwards it says what the document
+    says. What that says counts as accepted unless it is disputed.
+    """
+    quads = list(place_in(SOURCE_GRAPH, document))
+    disputed = {q.subject for q in quads if q.predicate == STATUS and q.object == DISPUTED}
+    said = {_triple(quad) for quad in document.quads if quad.graph_name not in disputed}
+    change = Change({quad for quad in said if quad not in graph}, set())
+    graph.extend([*quads, *change.added])
+    judged = Judged([(SOURCE_GRAPH, document)], [document], graph)
+    found = judge.findings(judged, change, lost)
+    return [one for one in found if one.file == document.name or not one.is_known]
 
 
 def _failures(collection: Collection, files: Sequence[Path]) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ _WORDS = (
     ("themes", "Themen", "Themes"),
     ("sources", "Quellen", "Sources"),
     ("shapes", "Prüfregeln", "Shapes"),
+    ("validate", "RDF prüfen", "Validate RDF"),
     ("version", "Version", "Version"),
     ("facts", "Aussagen", "Statements"),
     ("incoming", "Verweise hierauf", "Incoming"),
@@ -175,7 +176,7 @@ _WORDS = (
     ("answers_change", "Fragen, deren Antwort sich ändert", "Questions whose answer changes"),
     ("answers_same", "Keine Frage der Sammlung wird anders beantwortet.",
      "No question of the catalogue is answered differently."),
-    ("rows_change", "{} Zeilen kommen hinzu, {} fallen weg", "{} rows come, {} go"),
+    ("rows_change", "Zeilen: +{} −{}", "rows: +{} −{}"),  # noqa: RUF001 - a minus sign
     ("gone", "Diese Aussagen sind nicht mehr im Graphen:",
      "These statements are not in the graph any more:"),
     ("review", "Entscheiden", "Decide"),
