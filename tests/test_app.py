@@ -31,23 +31,25 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @contextlib.contextmanager
 def serving(store: Path, **explicit: object) -> Iterator[tuple[subprocess.Popen[bytes], Settings]]:
     """Run a server on a free port until it answers; end it as a supervisor would."""
-    settings = make_settings(store, port=_free_port(), query_timeout_s=3, **explicit)
+    settings = make_settings(store, port=free_port(), query_timeout_s=3, **explicit)
     environment = os.environ | settings.environment()
     with subprocess.Popen([sys.executable, "-c", SERVE], env=environment) as process:
         try:
-            _await(settings, process)
+            await_answer(settings, process)
             yield process, settings
         finally:
             process.terminate()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
 
 
-def _await(settings: Settings, process: subprocess.Popen[bytes]) -> None:
+def await_answer(settings: Settings, process: subprocess.Popen[bytes]) -> None:
+    """Return when a server answers; raises AssertionError when it has ended."""
     while process.poll() is None:
         with contextlib.suppress(requests.ConnectionError):
             requests.get(f"{settings.public_url}/health", timeout=5)
@@ -138,7 +140,7 @@ def test_a_front_process_that_dies_is_replaced(store: Path) -> None:
         await_end({fronts[0]})
         while len([pid for pid in descendants(process.pid) if _is_front(pid)]) < len(fronts):
             assert process.poll() is None
-        _await(settings, process)
+        await_answer(settings, process)
         assert _ask(settings, "ASK {}").status_code == 200
 
 

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from pyoxigraph import RdfFormat, parse
 
-from intmk import backups, journal, store, tokens
+from intmk import backups, journal, proposals, record, store, tokens
 from intmk.errors import Busy, InvalidRequest, NotFound
+from intmk.patch import Patch
+from intmk.proposals import Proposal
 from intmk.validation import validate
 
 
@@ -44,6 +46,33 @@ def test_a_backup_makes_the_same_store_elsewhere(written: Path, tmp_path: Path) 
     assert tokens.tokens(other) == tokens.tokens(written)
     assert (other / tokens.FILE).stat().st_mode & 0o777 == 0o600
     assert store.is_written(other)
+
+
+def test_the_record_and_the_proposals_go_along(written: Path, tmp_path: Path) -> None:
+    """Every version can be had from the other store, and what was proposed is there."""
+    change = Patch(frozenset({"<a:s> <a:p> <a:o> <a:g> ."}))
+    proposals.create(written, Proposal(0, "Ada", "so", (), "", 2), change)
+    other = tmp_path / "other"
+    backups.restore(other, backups.backup(written, tmp_path / "b.tar.gz"))
+    for number in (1, 2):
+        assert record.text(other, number) == record.text(written, number)
+    assert record.rebuild(other, 3) == record.rebuild(written, 2)
+    assert record.between(other, 2, 3).size == 0
+    assert proposals.every(other) == proposals.every(written)
+    assert proposals.change(other, 1) == change
+
+
+def test_no_name_in_an_archive_leads_out_of_the_store(written: Path, tmp_path: Path) -> None:
+    """Only what a backup holds is taken from one."""
+    file, forged = backups.backup(written, tmp_path / "b.tar.gz"), tmp_path / "f.tar.gz"
+    with tarfile.open(file) as source, tarfile.open(forged, "w:gz") as target:
+        for member in source:
+            target.addfile(member, source.extractfile(member))
+        for name in ("../out", "proposals/1/../../../out", "changes/x.rdfp"):
+            target.addfile(tarfile.TarInfo(name), io.BytesIO())
+    backups.restore(tmp_path / "deep" / "other", forged)
+    assert not list(tmp_path.glob("**/out"))
+    assert not list(tmp_path.glob("**/x.rdfp"))
 
 
 def test_a_backup_is_put_back_over_later_writes(written: Path, tmp_path: Path) -> None:

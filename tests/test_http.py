@@ -419,6 +419,7 @@ def test_compressed_requests_are_refused(client: FlaskClient, coding: str) -> No
 def test_metrics_tell_what_was_asked(client: FlaskClient) -> None:
     """In the text format of Prometheus, with what is known of the version."""
     client.get(sparql(SELECT))
+    client.get(sparql("SELECT * { FILTER(" + "(" * 15_000 + "1" + ")" * 15_000 + ") }"))
     response = client.get("/metrics")
     assert response.headers["Content-Type"].startswith("text/plain; version=")
     names = {line.split("{")[0].split(" ")[0] for line in response.text.splitlines()}
@@ -432,6 +433,7 @@ def test_metrics_tell_what_was_asked(client: FlaskClient) -> None:
         "intmk_snapshot_age_seconds",
         "intmk_up",
     } <= names
+    assert 'intmk_workers_ended_total{reason="depth"} 0.0' not in response.text
 
 
 def test_without_workers_every_answer_is_a_clear_503(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from intmk import reach, shacl, sources
 from intmk.errors import CannotCheck
 from intmk.judged import default_graph
 from intmk.validation import Judge, _apply, _identity, shape_texts
-from intmk.vocab import SHAPE
+from intmk.vocab import SHAPE, TYPE
 from random_changes import change
 
 ROOT = Path(__file__).parent.parent
@@ -44,6 +44,7 @@ def focus(shape: str, data: str, triple: str) -> set[str]:
 DATA = """x:a a x:C ; x:p x:b . x:b x:q x:c , x:d ; a x:D .
 x:e a x:C ; x:p x:f ; x:n 5 . x:f x:q x:g .
 x:D <http://www.w3.org/2000/01/rdf-schema#subClassOf> x:B . x:a x:n 3 . x:h a x:C ; x:n 3 ."""
+WHOLE = reach.Unit("http://x/S", "http://x/S")
 TARGET = "sh:targetClass x:C ; "
 QUERY = 'a sh:SPARQLConstraint ; sh:prefixes <http://x/prefixes> ; sh:select "SELECT $this WHERE { '
 
@@ -93,9 +94,34 @@ def test_targets_are_told_from_others():
     store = Store()
     store.bulk_extend(parse(PREFIXES + DATA, RdfFormat.TURTLE))
     found = reach.Reach(shapes.graph, shapes.targeted).targets(
-        store, {"http://x/S": {"http://x/a", "http://x/b", "http://x/nobody"}}
+        store, {WHOLE: {"http://x/a", "http://x/b", "http://x/nobody"}}
     )
-    assert found == {"http://x/S": {"http://x/a"}}
+    assert found == {WHOLE: {"http://x/a"}}
+
+
+def test_a_property_shape_is_judged_by_itself():
+    """What only one property shape reads does not have the others judged, a new class does."""
+    text = f"{PREFIXES} x:S a sh:NodeShape ; {TARGET} sh:property x:P, x:Q . x:P sh:path x:p ; "
+    shapes = shacl.Shapes([text + "sh:minCount 1 . x:Q sh:path x:q ; sh:maxCount 1 ."])
+    store = Store()
+    store.bulk_extend(parse(PREFIXES + DATA, RdfFormat.TURTLE))
+    one = reach.Reach(shapes.graph, shapes.targeted)
+    part = reach.Unit("http://x/S", "http://x/P")
+    read = one.focus(store, [Quad(x("a"), x("p"), x("b"))])
+    assert one.targets(store, read) == {part: {"http://x/a"}}
+    typed = one.focus(store, [Quad(x("a"), TYPE, x("C")), Quad(x("a"), x("p"), x("b"))])
+    assert one.targets(store, typed) == {WHOLE: {"http://x/a"}}
+
+
+def test_a_blank_node_hides_nobody():
+    """A triple whose object has no name reaches its subject all the same."""
+    shape = f"{TARGET} sh:property [ sh:path x:p ; sh:class x:D ] ."
+    shapes = shacl.Shapes([f"{PREFIXES}x:S a sh:NodeShape ; {shape}"])
+    store = Store()
+    store.bulk_extend(parse(PREFIXES + DATA + " x:h x:p _:b . _:b a x:D .", RdfFormat.TURTLE))
+    (changed,) = store.quads_for_pattern(x("h"), x("p"), None)
+    found = reach.Reach(shapes.graph, shapes.targeted).focus(store, [changed])
+    assert {node for nodes in found.values() for node in nodes} == {"http://x/h"}
 
 
 def test_a_path_that_shacl_does_not_know_is_told():
@@ -140,5 +166,5 @@ def test_a_small_change_reaches_little(graph):
     )
     reached = reach.Reach(judge.shapes.graph, judge.shapes.targeted).focus(store, [triple])
     assert reached
-    assert all(shape.startswith(SHAPE) for shape in reached)
+    assert all(unit.part.startswith(SHAPE) for unit in reached)
     assert {node for nodes in reached.values() for node in nodes} == {triple.subject.value}

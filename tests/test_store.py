@@ -234,6 +234,24 @@ def test_a_build_does_not_take_back_what_was_written(build, store_dir, root):
     assert [one.kind for one in journal.records(store_dir)] == ["build", "update", "build"]
 
 
+def test_a_build_from_files_that_have_what_was_written_is_made(build, store_dir, root):
+    """Nothing is taken back, so nothing is asked."""
+    build()
+    added = '<https://w3id.org/intmk/id/conference/intmk-18> <http://e/p> "x" '
+    passage = "<https://w3id.org/intmk/source/press#line=3,5>"
+    said = parse(f"{added}{passage} .\n{added}.", RdfFormat.N_QUADS)
+    with store.exclusive(store_dir):
+        quads = store.load_current(store_dir) | set(said)
+        written = store.publish(store_dir, store.canonical_dump(quads), journal.UPDATE)
+    assert store.is_written(store_dir)
+    with (root / PRESS).open("a") as file:
+        file.write(f"GRAPH {passage} {{ {added}. }}\n")
+    built = build()
+    assert (built.id, built.new) == (written.id, False)
+    assert not store.is_written(store_dir)
+    assert store.is_current(root, store_dir)
+
+
 def test_a_write_that_is_taken_back_leaves_what_was_built(build, store_dir):
     """The same content is the same version, however it came about."""
     built = build()

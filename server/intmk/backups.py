@@ -1,13 +1,14 @@
 """One version in one file, to be put into another store or back into this one.
 
-A backup is a gzip-compressed tar archive with the canonical dump, the record of versions up to it,
-and the hashes of the tokens. It is made from a version, which never changes, so the server and its
-writers may go on.
+A backup is a gzip-compressed tar archive with the canonical dump, the record of versions and of
+changes up to it, the proposals, and the hashes of the tokens. It is made from a version, which
+never changes, so the server and its writers may go on.
 """
 
 import io
 import json
 import os
+import re
 import tarfile
 import tempfile
 import zlib
@@ -16,17 +17,24 @@ from typing import NamedTuple
 
 from pyoxigraph import RdfFormat, parse
 
-from intmk import journal, store, tokens
+from intmk import durable, journal, proposals, record, store, tokens
 from intmk.errors import InvalidRequest
 from intmk.store import Dump, Version
 
 _DUMP, _ABOUT = "dump.nq", "backup.json"
+# What else is kept, and nothing else: no name of an archive leads out of the store.
+_KEPT = re.compile(
+    rf"{record.FOLDER}/(?P<change>[0-9]+)\.rdfp|"
+    rf"{proposals.FOLDER}/[0-9]+/(proposal\.json|change\.rdfp|events\.jsonl|assessment\.json)",
+    re.ASCII,
+)
 
 
 class _Backup(NamedTuple):
     dump: Dump
     journal: bytes
     tokens: bytes | None
+    kept: dict[str, bytes]
 
 
 def backup(folder: Path, target: Path) -> Path:
@@ -48,9 +56,24 @@ def backup(folder: Path, target: Path) -> Path:
             journal.JOURNAL: b"".join(journal.line(one).encode() for one in upto),
             tokens.FILE: _read(folder / tokens.FILE),
             _DUMP: dump.read(),
+            **_kept(folder, number),
         }
     _write(target, {name: data for name, data in members.items() if data is not None})
     return target
+
+
+def _kept(folder: Path, number: int) -> dict[str, bytes]:
+    """Return the record of changes up to a number, and all proposals, by their names."""
+    paths = [
+        path for name in (record.FOLDER, proposals.FOLDER) for path in folder.glob(f"{name}/**/*")
+    ]
+    names = {path.relative_to(folder).as_posix(): path for path in sorted(paths) if path.is_file()}
+    matches = [match for name in names if (match := _KEPT.fullmatch(name))]
+    return {
+        match[0]: names[match[0]].read_bytes()
+        for match in matches
+        if match["change"] is None or int(match["change"]) <= number
+    }
 
 
 def _read(path: Path) -> bytes | None:
@@ -81,12 +104,15 @@ def _write(target: Path, members: dict[str, bytes]) -> None:
 def restore(folder: Path, source: Path, *, keep: int = store.KEEP, wait_s: float = 0) -> Version:
     """Publish the version in a backup as a new one of a store, and return it.
 
-    A store that has none gets the record of versions and the tokens as well. Raises InvalidRequest
-    when the file is not a backup, or not as it was made, and OSError.
+    A store that has none gets the record, the proposals and the tokens as well. Raises
+    InvalidRequest when the file is not a backup, or not as it was made, and OSError.
     """
     found = _load(source)
     with store.exclusive(folder, wait_s):
         if not journal.records(folder):
+            for name, data in found.kept.items():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                durable.write(folder / name, data)
             (folder / journal.JOURNAL).write_bytes(found.journal)
         if found.tokens is not None:
             tokens.adopt(folder, found.tokens)
@@ -110,4 +136,5 @@ def _load(source: Path) -> _Backup:
         raise InvalidRequest(
             f"{source} is damaged: it holds the version {dump.id}, not {about['id']}."
         )
-    return _Backup(dump, members.get(journal.JOURNAL, b""), members.get(tokens.FILE))
+    kept = {name: data for name, data in members.items() if _KEPT.fullmatch(name)}
+    return _Backup(dump, members.get(journal.JOURNAL, b""), members.get(tokens.FILE), kept)

@@ -10,7 +10,7 @@ import os
 import struct
 import threading
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from prometheus_client.core import (
@@ -42,13 +42,16 @@ REASONS = (
 )
 
 
-def _outcomes(kind: type[errors.GraphError]) -> Iterator[str]:
-    yield errors.slug(kind)
-    for one in kind.__subclasses__():
-        yield from _outcomes(one)
-
-
-OUTCOMES = ("answered", "not-modified", *sorted(set(_outcomes(errors.GraphError))))
+OUTCOMES = (
+    "answered",
+    "not-modified",
+    # Those of one module, so that every process has the same table.
+    *sorted(
+        errors.slug(kind)
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and issubclass(kind, errors.GraphError)
+    ),
+)
 STATUSES = tuple(str(status) for status in range(100, 600))
 # Each cell of a file: (metric, labels).
 _CELLS = [
@@ -80,7 +83,11 @@ class Tally:
         self._lock = threading.Lock()
 
     def query(self, kind: str, outcome: str, seconds: float) -> None:
-        """Count a query: one of KINDS, one of OUTCOMES, and how long it took."""
+        """Count a query: one of KINDS, one of OUTCOMES, and how long it took.
+
+        An outcome that is not in the table counts as ``graph-error``.
+        """
+        outcome = outcome if outcome in OUTCOMES else "graph-error"
         bucket = _FIRST_BUCKET + bisect_left(BUCKETS, seconds)
         with self._lock:
             self._cells[_PLACES["queries", kind, outcome]] += 1

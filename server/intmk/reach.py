@@ -9,7 +9,7 @@ those focus nodes only from which a pattern matches it, in the graph that holds 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 from typing import Literal as OneOf
 
 from pyoxigraph import BlankNode, Literal, NamedNode, Quad, Store
@@ -38,6 +38,22 @@ _REPEATED: tuple[tuple[URIRef, OneOf["*", "+", "?"]], ...] = (
     (SH.zeroOrOnePath, "?"),
 )
 _SUBCLASS = MulPath(RDFS.subClassOf, "*")
+
+
+class Unit(NamedTuple):
+    """What is judged by itself: a targeted ``shape`` as a whole, or a property shape of it."""
+
+    shape: str
+    part: str
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it is not the shape as a whole."""
+        return self.shape != self.part
+
+
+Units = dict[Unit, set[str]]
+"""Focus nodes, by what judges them."""
 
 
 @dataclass(frozen=True)
@@ -90,13 +106,17 @@ class Reach:
         """Read what the ``targeted`` shapes of ``graph`` look at."""
         reader = _Reader(graph)
         self._targets = {str(shape): reader.target(shape) for shape in targeted}
+        self._direct: dict[str, set[Unit]] = {}
         self._uses: dict[str, list[_Use]] = {}
         for shape in map(URIRef, self._targets):
-            for use in dict.fromkeys(reader.uses(shape)):
-                self._uses.setdefault(use.predicate, []).append(use)
+            for use in reader.uses(shape):
+                if use.is_direct:
+                    self._direct.setdefault(use.predicate, set()).add(use.unit)
+                else:
+                    self._uses.setdefault(use.predicate, []).append(use)
 
-    def focus(self, store: Store, triples: Iterable[Quad]) -> dict[str, set[str]]:
-        """Return the nodes, by shape, from which the shapes read one of ``triples``.
+    def focus(self, store: Store, triples: Iterable[Quad]) -> Units:
+        """Return the nodes, by unit, from which the shapes read one of ``triples``.
 
         The triples are in the default graph of ``store``: call it once with the graph before and
         what is removed, and once with the graph after and what is added.
@@ -104,19 +124,34 @@ class Reach:
         by_predicate: dict[str, list[Quad]] = {}
         for triple in triples:
             by_predicate.setdefault(triple.predicate.value, []).append(triple)
-        found: dict[str, set[str]] = {}
+        found: Units = {}
         for predicate, members in by_predicate.items():
+            subjects = {q.subject.value for q in members if isinstance(q.subject, NamedNode)}
+            for unit in self._direct.get(predicate, set()) | self._direct.get("", set()):
+                found.setdefault(unit, set()).update(subjects)
             for use in self._uses.get(predicate, []) + self._uses.get("", []):
-                found.setdefault(use.shape, set()).update(use.focus(store, members))
+                found.setdefault(use.unit, set()).update(use.focus(store, members))
         return found
 
-    def targets(self, store: Store, focus: dict[str, set[str]]) -> dict[str, set[str]]:
-        """Return those of the nodes that are targets of their shape in this graph."""
-        return {
+    def targets(self, store: Store, focus: Units) -> Units:
+        """Return those of the nodes that are targets of their shape in this graph.
+
+        A node that a shape judges as a whole is left out of its parts.
+        """
+        by_shape: dict[str, set[str]] = {}
+        for unit, nodes in focus.items():
+            by_shape.setdefault(unit.shape, set()).update(nodes)
+        targets = {
             shape: _nodes(store, f"{_values(nodes)} {self._targets[shape]}")
-            for shape, nodes in focus.items()
+            for shape, nodes in by_shape.items()
             if nodes
         }
+        found: Units = {}
+        for unit, nodes in focus.items():
+            whole = focus.get(Unit(unit.shape, unit.shape), set()) if unit.is_part else set()
+            if right := (nodes & targets.get(unit.shape, set())) - whole:
+                found[unit] = right
+        return found
 
 
 def _values(nodes: Iterable[str]) -> str:
@@ -132,30 +167,37 @@ def _nodes(store: Store, where: str) -> set[str]:
 class _Use:
     """One pattern of a shape, by its predicate ("" is any), and what must match beside it."""
 
-    shape: str
+    unit: Unit
     predicate: str
     step: Pattern
     group: Group
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether the subject of any triple with the predicate is a focus node."""
+        subject, _, value = self.step
+        is_free = isinstance(value, Variable) and value != THIS
+        return subject == THIS and is_free and len(self.group.patterns) == 1
 
     def focus(self, store: Store, triples: list[Quad]) -> set[str]:
         """Return the focus nodes from which this pattern matches one of the triples."""
         rows = [row for triple in triples if (row := self._row(triple)) is not None]
         if not rows:
             return set()
-        if len(self.group.patterns) == 1 and str(THIS) in rows[0]:
-            return {row[str(THIS)][1:-1] for row in rows if row[str(THIS)].startswith("<")}
         names = " ".join(f"?{name}" for name in rows[0])
         values = " ".join(sorted({f"({' '.join(row.values())})" for row in rows}))
         return _nodes(store, f"VALUES ({names}) {{ {values} }} {self.group.text()}")
 
     def _row(self, triple: Quad) -> dict[str, str] | None:
-        """Return the values of the pattern's variables, or None when it does not match."""
+        """Return the values of the pattern's variables, or None when it does not match.
+
+        A blank node cannot be named in a query, so its variable stays open.
+        """
         bound: dict[str, str] = {}
         for term, value in zip(self.step, tuple(triple)[:3], strict=True):
             if isinstance(term, Variable):
-                if isinstance(value, BlankNode) or bound.setdefault(str(term), str(value)) != str(
-                    value
-                ):
+                text = "UNDEF" if isinstance(value, BlankNode) else str(value)
+                if bound.setdefault(str(term), text) != text:
                     return None
             elif _engine(term) != value:
                 return None
@@ -200,21 +242,36 @@ class _Reader:
         for node in sorted(graph.objects(shape, SH.targetNode), key=str):
             yield Group((), (Condition(node.n3(), frozenset(), "this"),))
 
-    def uses(self, shape: Node) -> Iterator[_Use]:
-        """Yield every pattern by which a shape reads the graph."""
+    def uses(self, shape: URIRef) -> Iterator[_Use]:
+        """Yield every pattern by which a shape reads the graph, of its property shapes by part."""
         targets = list(self._targets(shape))
-        for group in [*targets, *self._groups(shape, THIS, Group(()))]:
-            # What is tied to the focus node by no pattern matters to every target.
-            for whole in [group] if str(THIS) in group.variables else [group + t for t in targets]:
-                yield from self._uses(shape, whole)
+        whole, nothing = Unit(str(shape), str(shape)), Group(())
+        for group in targets:
+            yield from self._uses(whole, group)
+        for group in self._groups(shape, THIS, nothing, is_split=True):
+            yield from self._tied(whole, group, targets)
+        for part in self._parts(shape):
+            for group in self._groups(part, THIS, nothing):
+                yield from self._tied(Unit(str(shape), str(part)), group, targets)
 
-    def _uses(self, shape: Node, group: Group) -> Iterator[_Use]:
+    def _parts(self, shape: URIRef) -> list[URIRef]:
+        """Return the property shapes of a shape that have names."""
+        found = self._graph.objects(shape, SH.property)
+        return [part for part in found if isinstance(part, URIRef)]
+
+    def _tied(self, unit: Unit, group: Group, targets: list[Group]) -> Iterator[_Use]:
+        # What is tied to the focus node by no pattern matters to every target.
+        is_tied = str(THIS) in group.variables
+        for whole in [group] if is_tied else [group + target for target in targets]:
+            yield from self._uses(unit, whole)
+
+    def _uses(self, unit: Unit, group: Group) -> Iterator[_Use]:
         for number, pattern in enumerate(group.patterns):
             rest = group.patterns[:number] + group.patterns[number + 1 :]
             for step, beside in self._steps(pattern):
                 predicate = "" if isinstance(step[1], Variable) else str(step[1])
                 whole = Group((step, *beside, *rest), group.conditions)
-                yield _Use(str(shape), predicate, step, whole)
+                yield _Use(unit, predicate, step, whole)
 
     def _steps(self, pattern: Pattern) -> Iterator[tuple[Pattern, tuple[Pattern, ...]]]:
         """Yield each single triple that a path goes through, with the ways to its ends."""
@@ -241,8 +298,13 @@ class _Reader:
         else:
             raise CannotCheck(f"the shapes cannot be used: a path {path.n3()} is not known.")
 
-    def _groups(self, shape: Node, focus: Variable, so_far: Group) -> Iterator[Group]:
-        """Yield what a shape reads from ``focus`` on, itself reached by ``so_far``."""
+    def _groups(
+        self, shape: Node, focus: Variable, so_far: Group, is_split: bool = False
+    ) -> Iterator[Group]:
+        """Yield what a shape reads from ``focus`` on, itself reached by ``so_far``.
+
+        With ``is_split`` the property shapes that have names are left out.
+        """
         graph = self._graph
         value, here = focus, so_far
         if (path := graph.value(shape, SH.path)) is not None:
@@ -259,8 +321,10 @@ class _Reader:
         for query in graph.objects(shape, SH.sparql):
             for group in self._query(query):
                 yield so_far + _renamed(group, focus)
+        apart = self._parts(URIRef(str(shape))) if is_split else []
         for nested in self._nested(shape):
-            yield from self._groups(nested, value, here)
+            if nested not in apart:
+                yield from self._groups(nested, value, here)
 
     def _nested(self, shape: Node) -> Iterator[Node]:
         for predicate in _NESTED:

@@ -29,11 +29,14 @@ def keep(store: Path, number: int, version: str, before: Path | None, after: byt
         (store / FOLDER).mkdir()
         durable.sync(store)
     previous = _header(store, number - 1)
-    if before is None or not previous:
-        change, previous = patch.difference((), after.splitlines(keepends=True)), {}
+    news = after.splitlines(keepends=True)
+    if not previous:
+        change = patch.difference((), news)
+    elif before is None:  # restored from a backup: the record has it, the versions do not
+        change = patch.difference(rebuild(store, number - 1).splitlines(keepends=True), news)
     else:
         with before.open("rb") as file:
-            change = patch.difference(file, after.splitlines(keepends=True))
+            change = patch.difference(file, news)
     durable.write(_path(store, number), patch.write(change, _heading(number, version, previous)))
 
 

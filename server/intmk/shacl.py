@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 from typing import Literal as OneOf
 
@@ -35,7 +35,8 @@ UPSTREAM_HAS_BOOL = "__bool__" in vars(OxigraphDataGraph)
 OxigraphDataGraph.__bool__ = lambda self: True  # type: ignore[attr-defined]
 
 Term = NamedNode | BlankNode | Literal
-Focus = Mapping[str, Collection[str]]
+# Nodes by unit: the IRIs of a targeted shape, and of itself or of the part of it that judges.
+Focus = Mapping[Any, Collection[str]]
 Severity = OneOf["error", "warning", "info"]
 
 ANY_CLASS = "*"
@@ -114,27 +115,27 @@ class Shapes:
     def results(self, store: Store, focus: Focus | None = None) -> list[Result]:
         """Judge the default graph of ``store``; named graphs are not looked at.
 
-        With ``focus``, IRIs by the IRI of a targeted shape, only these nodes are judged by it, and
-        they must be targets of it. Raises CannotCheck when a shape cannot be used.
+        With ``focus``, IRIs by unit (a targeted shape and itself or a property shape of it), only
+        these nodes are judged by them; they must be targets. Raises CannotCheck when a shape cannot
+        be used.
         """
         graph = DataGraph.from_oxigraph_store(store)
-        executor = SHACLExecutor()
         found: list[Any] = []
         with _quiet():
-            for shape in self._targeted:
-                nodes = None if focus is None else focus.get(str(shape.node), ())
-                if nodes is None or nodes:
-                    found += _judge(shape, executor, graph, nodes)
+            if focus is None:
+                for shape in self._targeted:
+                    found += _judge(shape, graph)
+            for (_, part), nodes in (focus or {}).items():
+                found += _judge(self._known.lookup_shape_from_node(URIRef(part)), graph, nodes)
             report, _ = Validator.create_validation_report(self._known, not found, found)
             return list(_read(report, self.graph))
 
 
-def _judge(
-    shape: Shape, executor: SHACLExecutor, graph: DataGraph, nodes: Iterable[str] | None
-) -> list[Any]:
+def _judge(shape: Shape, graph: DataGraph, nodes: Iterable[str] | None = None) -> list[Any]:
+    """Return pySHACL's results on some nodes, or on all targets of the shape."""
     focus = None if nodes is None else [URIRef(node) for node in sorted(nodes)]
     try:
-        return list(shape.validate(executor, graph, focus=focus)[1])
+        return list(shape.validate(SHACLExecutor(), graph, focus=focus)[1])
     except (ReportableRuntimeError, ValidationFailure) as error:
         raise CannotCheck(f"the shapes cannot be used: {error}") from error
 
@@ -194,12 +195,16 @@ def _messages(report: Graph, node: Node, shapes: Graph) -> dict[str, str]:
 
 def _templates(report: Graph, node: Node, shapes: Graph) -> Iterator[tuple[str, re.Pattern[str]]]:
     for role in (SH.sourceConstraint, SH.sourceShape):
-        # Only the messages of this shape: None would stand for those of every shape.
-        holder = report.value(node, role)
-        for text in shapes.objects(holder, SH.message) if holder is not None else ():
-            parts = re.split(r"\{[?$]\w+\}", str(text))
-            pattern = re.compile(".*".join(map(re.escape, parts)), re.DOTALL)
-            yield str(getattr(text, "language", None) or ""), pattern
+        source = report.value(node, role)
+        for text in shapes.objects(source, SH.message) if source is not None else ():
+            yield str(getattr(text, "language", None) or ""), _pattern(str(text))
+
+
+@cache
+def _pattern(template: str) -> re.Pattern[str]:
+    """Return the pattern of the texts that are made from a template with variables."""
+    parts = re.split(r"\{[?$]\w+\}", template)
+    return re.compile(".*".join(map(re.escape, parts)), re.DOTALL)
 
 
 def _rule(report: Graph, node: Node, shapes: Graph) -> str:

@@ -93,17 +93,18 @@ def build(
     When the inputs give the version that is current already, nothing is written. The last ``keep``
     versions stay. Raises BuildRefused with the report of ``check`` when that does not conform,
     BuildRunning when another process is building, and UpdatesPresent when the current version was
-    written by other means than a build, unless ``discard_updates``.
+    written by other means than a build and the files do not have the same, unless
+    ``discard_updates``.
     """
     with exclusive(store):
-        if is_written(store) and not discard_updates:
+        inputs = fingerprint(root)
+        dump = canonical_dump(_checked_quads(root, check, progress))
+        if dump.id != current_version(store) and is_written(store) and not discard_updates:
             raise UpdatesPresent(
                 f"{store} was written to since it was built.",
                 hint="Save it with intmk export or intmk backup, bring what is to stay into the "
                 "files, and run: intmk build --discard-updates",
             )
-        inputs = fingerprint(root)
-        dump = canonical_dump(_checked_quads(root, check, progress))
         version = publish(store, dump, journal.BUILD, keep=keep, progress=progress)
         _replace(store / INPUTS, lambda path: path.write_text(f"{inputs} {version.id}\n"))
         return version

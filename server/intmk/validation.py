@@ -18,7 +18,7 @@ from intmk import checks, facts, passages, recovery, turtle, vocab
 from intmk.checks import Fault
 from intmk.errors import CannotCheck, GraphError, SourceSyntaxError
 from intmk.judged import Judged, default_graph, iri
-from intmk.reach import Reach
+from intmk.reach import Reach, Units
 from intmk.report import Finding, Report, sorted_report
 from intmk.rules import finding
 from intmk.shacl import Result, Shapes
@@ -97,21 +97,21 @@ class Judge:
             return []
         with _undone(store, change):
             if focus is not None and self._reach:
-                wrong = {str(one.focus.value) for one in results if iri(one.focus)}
-                focus = {shape: nodes & wrong for shape, nodes in focus.items()}
+                wrong = {iri(one.focus) for one in results}
+                focus = {unit: nodes & wrong for unit, nodes in focus.items()}
                 focus = self._reach.targets(store, focus)
             before = {_identity(result) for result in self.shapes.results(store, focus)}
         return [(result, _identity(result) in before) for result in results]
 
-    def _focus(self, store: Store, change: Change) -> dict[str, set[str]] | None:
+    def _focus(self, store: Store, change: Change) -> Units | None:
         """Return the nodes to be judged by each shape, or None for all."""
         if self._reach is None:
             return None
         focus = self._reach.focus(store, change.added)
         if change.removed:
             with _undone(store, change):
-                for shape, nodes in self._reach.focus(store, change.removed).items():
-                    focus.setdefault(shape, set()).update(nodes)
+                for unit, nodes in self._reach.focus(store, change.removed).items():
+                    focus.setdefault(unit, set()).update(nodes)
         return self._reach.targets(store, focus)
 
 
@@ -285,9 +285,7 @@ def _together(collection: Collection, given: list[Document]) -> tuple[Judged, Ch
     return judged, Change(now - was, was - now)
 
 
-def judge_document(
-    judge: Judge, graph: Store, document: Document, lost: str = ""
-) -> list[Finding]:
+def judge_document(judge: Judge, graph: Store, document: Document, lost: str = "") -> list[Finding]:
     """Return what is wrong with a document, or elsewhere because of it.
 
     ``graph`` is the whole graph as it is, and is changed: afterwards it says what the document

@@ -1,0 +1,233 @@
+"""Compares full and incremental validation, and both with pySHACL alone and with rudof.
+
+    python benchmarks/validate.py                       # 10k and 100k triples: some minutes
+    python benchmarks/validate.py --sizes 10k 100k 1M --without rdflib
+    python benchmarks/validate.py --changes 1000        # equal findings, on the real graph
+
+The graph is the real one, its things copied under other names until there are enough triples. Every
+way to validate judges the same default graph by the same shapes, in turn, in one run; what is
+printed is the median of the rounds. pyrudof is installed into var/benchmarks/ and knows no
+SPARQL constraints, so it has less to do than the others.
+"""
+
+import argparse
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from itertools import count
+from pathlib import Path
+
+from pyoxigraph import NamedNode, Quad, RdfFormat, Store, serialize
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+from intmk import sources  # noqa: E402 - after the path is set
+from intmk.judged import default_graph  # noqa: E402
+from intmk.validation import Change, Judge, shape_texts  # noqa: E402
+from random_changes import change  # noqa: E402
+
+SIZES = {"10k": 10_000, "100k": 100_000, "1M": 1_000_000}
+CHANGE_TRIPLES = 100
+PEER_LIMIT_S = 900
+_VENV = ROOT / "var" / "benchmarks" / "pyrudof"
+# What every copy shares: terms, lists, themes and the Länder, whose names order the chairs.
+_COPIED = re.compile(
+    r"(https://w3id\.org/intmk/(?:id/(?!kind/|theme/|land/|agent/)[a-z-]+|source)/[a-z0-9-]+)"
+)
+_RDFLIB = """
+import sys, time, pyshacl, rdflib
+data, shapes = (rdflib.Graph().parse(path) for path in sys.argv[1:3])
+begin = time.perf_counter()
+pyshacl.validate(data, shacl_graph=shapes)
+print(time.perf_counter() - begin)
+"""
+_RUDOF = """
+import sys, time
+from pyrudof import RDFFormat, Rudof, RudofConfig, ShaclFormat
+rudof = Rudof(RudofConfig())
+rudof.read_data(sys.argv[1], RDFFormat.Turtle)
+begin = time.perf_counter()
+rudof.read_shacl(sys.argv[2], ShaclFormat.Turtle)
+rudof.validate_shacl()
+print(time.perf_counter() - begin)
+"""
+
+
+def graph(size: int) -> tuple[Judge, Store]:
+    """Return the project's shapes, and a default graph of at least ``size`` triples."""
+    collection = sources.collect(ROOT)
+    real = default_graph(collection.quads())
+    store = Store()
+    store.bulk_extend(real)
+    for number in count(1):
+        if len(store) >= size:
+            break
+        store.bulk_extend(_copy(real, number))
+    return Judge(shape_texts(collection.documents)), store
+
+
+def _copy(quads: Iterable[Quad], number: int) -> Iterable[Quad]:
+    def renamed(term: object) -> object:
+        if isinstance(term, NamedNode):
+            return NamedNode(_COPIED.sub(rf"\1-{number}", term.value))
+        return term
+
+    for quad in quads:
+        terms = [renamed(term) for term in (quad.subject, quad.predicate, quad.object)]
+        copied = Quad(*terms)  # type: ignore[arg-type]
+        if copied != quad:
+            yield copied
+
+
+def some_change(store: Store, seed: int) -> Change:
+    """Return a change of about a hundred triples to a few dozen things that lie together."""
+    things = sorted({q.subject.value for q in store if "/id/" in str(q.subject)})
+    first = (seed * 7919) % max(1, len(things) - 40)
+    near = [
+        quad
+        for thing in things[first : first + 40]
+        for quad in store.quads_for_pattern(NamedNode(thing), None, None)
+    ]
+    return change(near, seed, size=CHANGE_TRIPLES)
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Return the seconds that some work takes."""
+    begin = time.perf_counter()
+    work()
+    return time.perf_counter() - begin
+
+
+def compare(name: str, rounds: int, without: list[str]) -> dict[str, float]:
+    """Measure one size, check that findings are equal, and print a row for each way."""
+    judge, store = graph(SIZES[name])
+    reach_s = timed(judge.hasten)
+    before = judge.shapes.results(store)
+    full, quick, sizes = [], [], []
+    for seed in range(rounds):
+        some = some_change(store, seed)
+        apply(store, some)
+        found = []
+        quick.append(timed(lambda: found.extend(judge.results(store, some))))  # noqa: B023
+        after = []
+        full.append(timed(lambda: after.extend(judge.shapes.results(store))))  # noqa: B023
+        apply(store, Change(some.removed, some.added))
+        check(before, after, found)
+        sizes.append(len(some.added) + len(some.removed))
+    rows = {"full": statistics.median(full), "incremental": statistics.median(quick)}
+    rows |= {"reach, once": reach_s}
+    rows |= peers(store, without)
+    print(f"\n{name}: {len(store)} triples, changes of {statistics.mean(sizes):.0f} on average")
+    for way, seconds in rows.items():
+        print(f"  {way:24} {seconds:9.3f} s {seconds / rows['full']:9.3f} of a full run")
+    return rows
+
+
+def apply(store: Store, some: Change) -> None:
+    """Make a change."""
+    for quad in some.removed:
+        store.remove(quad)
+    store.extend(some.added)
+
+
+def check(before: list, after: list, found: list) -> None:
+    """Fail when a full run finds something else because of a change than the incremental one."""
+    seen, now = set(map(str, before)), set(map(str, after))
+    new = {str(result) for result, is_known in found if not is_known}
+    if new != now - seen:
+        sys.exit("The findings differ:\n" + "\n".join(sorted(new ^ (now - seen))))
+
+
+def peers(store: Store, without: list[str]) -> dict[str, float]:
+    """Return the seconds that other programs take for a full run; inf where they do not end."""
+    rows = {}
+    with tempfile.TemporaryDirectory() as folder:
+        data, shapes = Path(folder, "data.ttl"), Path(folder, "shapes.ttl")
+        data.write_bytes(serialize((q.triple for q in store), format=RdfFormat.TURTLE) or b"")
+        texts = shape_texts(sources.collect(ROOT).documents)
+        triples = {q.triple for text in texts for q in parsed(text)}
+        shapes.write_bytes(serialize(triples, format=RdfFormat.TURTLE) or b"")
+        if "rdflib" not in without:
+            rows["pySHACL on rdflib"] = run([sys.executable, "-c", _RDFLIB, data, shapes])
+        if "rudof" not in without and (python := installed()):
+            rows["pyrudof (core only)"] = run([python, "-c", _RUDOF, data, shapes])
+    return rows
+
+
+def parsed(text: str) -> Iterable[Quad]:
+    """Return the triples of shapes in Turtle, their blank nodes told apart."""
+    from pyoxigraph import parse
+
+    return list(parse(text, RdfFormat.TURTLE, rename_blank_nodes=True))
+
+
+def installed() -> Path | None:
+    """Return the Python of an environment with pyrudof, or None where it cannot be installed."""
+    python = _VENV / "bin" / "python"
+    try:
+        if not python.exists():
+            subprocess.run([sys.executable, "-m", "venv", str(_VENV)], check=True)
+            subprocess.run([python, "-m", "pip", "install", "-q", "pyrudof==0.3.35"], check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"pyrudof is left out: {error}", file=sys.stderr)
+        return None
+    return python
+
+
+def run(command: list[object]) -> float:
+    """Return what a program prints, a number of seconds; inf when it takes too long or fails."""
+    try:
+        done = subprocess.run(
+            list(map(str, command)),
+            capture_output=True,
+            text=True,
+            timeout=PEER_LIMIT_S,
+            check=True,
+        )
+    except subprocess.TimeoutExpired:
+        return float("inf")
+    except subprocess.CalledProcessError as error:
+        print(error.stderr[-300:], file=sys.stderr)
+        return float("inf")
+    return float(done.stdout.split()[-1])
+
+
+def compare_changes(number: int) -> None:
+    """Compare so many random changes of the real graph with full runs."""
+    judge, store = graph(0)
+    judge.hasten()
+    before = judge.shapes.results(store)
+    triples = set(store)
+    found_new = 0
+    for seed in range(number):
+        some = change(triples, seed, size=1 + seed % 40)
+        apply(store, some)
+        found, after = judge.results(store, some), judge.shapes.results(store)
+        apply(store, Change(some.removed, some.added))
+        check(before, after, found)
+        found_new += sum(not is_known for _, is_known in found)
+    print(f"{number} random changes, {found_new} new findings: equal to those of full runs.")
+
+
+def main() -> None:
+    """Read the arguments and compare."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--sizes", nargs="+", choices=SIZES, default=["10k", "100k"])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--without", nargs="*", choices=["rdflib", "rudof"], default=[])
+    parser.add_argument("--changes", type=int, default=0)
+    chosen = parser.parse_args()
+    if chosen.changes:
+        compare_changes(chosen.changes)
+        return
+    for size in chosen.sizes:
+        compare(size, chosen.rounds, chosen.without)
+
+
+if __name__ == "__main__":
+    main()
