@@ -165,6 +165,22 @@ def test_findings_are_told_in_the_order_of_the_file(root, loose):
     assert places == sorted(places)
 
 
+def test_a_correction_can_stand_in_the_file(root, loose):
+    """With a prefix that the file has, else in full; put in its place it mends the file."""
+    for name, text in (
+        ("a.ttl", THREE_MISTAKES),
+        ("b.nt", '<https://w3id.org/intmk/id/conference/intmk-18> '
+         '<https://w3id.org/intmk/ontology#ordnal> "x" .\n'),
+    ):  # fmt: skip
+        path = loose(text, name)
+        (found,) = [one for one in check(root, path).findings if one.fix]
+        lines = text.splitlines(keepends=True)
+        line = lines[found.line - 1]
+        lines[found.line - 1] = line[: found.column - 1] + found.fix + line[found.end_column - 1 :]
+        path.write_text("".join(lines))
+        assert found.rule not in [rule for rule, *_ in rules(check(root, path))]
+
+
 def test_validation_leaves_the_files_alone(root, loose):
     """Nothing is written: neither in the root nor beside the file."""
     before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}

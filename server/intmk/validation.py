@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from pyoxigraph import BlankNode, NamedNode, Quad, Store
+from pyoxigraph import BlankNode, NamedNode, Quad, RdfFormat, Store
 
 from intmk import checks, facts, passages, recovery, turtle, vocab
 from intmk.checks import Fault
@@ -85,7 +85,7 @@ class Judge:
             by_shapes = [_shape_finding(*one, judged) for one in results if told.is_news(one[0])]
         places = {(one.focus, one.path, one.value) for one in by_shapes}
         found += [*by_shapes, *facts.ranges(judged, without, places)]
-        return [_named(one, judged) for one in found]
+        return [_spelt(_named(one, judged), judged) for one in found]
 
     def results(self, store: Store, change: Change | None) -> list[tuple[Result, bool]]:
         """Return the results of the shapes, each with whether it was there before the change."""
@@ -386,6 +386,19 @@ def _named(found: Finding, judged: Judged) -> Finding:
         message_de=_with_name(found.message_de, name, labels["de"] and f"„{labels['de']}“"),
         message_en=_with_name(found.message_en, name, labels["en"] and f"“{labels['en']}”"),
     )
+
+
+def _spelt(found: Finding, judged: Judged) -> Finding:
+    """Let a correction be written so that it can stand in the file: with prefixes this has."""
+    prefix, colon, local = found.fix.partition(":")
+    if not colon or not local or prefix not in judged.prefixes:
+        return found
+    whole = f"{judged.prefixes[prefix]}{local}"
+    document = next((one for _, one in judged.members if one.name == found.file), None)
+    is_turtle = document is not None and document.format in (RdfFormat.TURTLE, RdfFormat.TRIG)
+    declared = turtle.prefixes(document.text) if document and is_turtle else ()
+    names = {name: space for name, space, _ in declared}
+    return dataclasses.replace(found, fix=shrink(whole, names))
 
 
 def _with_name(message: str, name: str, label: str) -> str:
