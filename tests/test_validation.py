@@ -165,6 +165,26 @@ def test_findings_are_told_in_the_order_of_the_file(root, loose):
     assert places == sorted(places)
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("intmk:ordinal 18", "intmk:ordnal 18"),
+        ("  conference:intmk-18 intmk:ordinal 18 .\n", ""),
+        ('"2023-04-26"', '"2023-02-29"'),
+        ("body:intmk a intmk:ConferenceBody", "body:intmk a intmk:Konferenz"),
+        ("intmk:body body:intmk", "intmk:body body:intmkk"),
+        ("GRAPH <https://w3id.org/intmk/source/press#line=9,10>",
+         "GRAPH <https://w3id.org/intmk/source/press#line=9,11>"),
+    ],
+)  # fmt: skip
+def test_a_file_by_itself_is_told_what_a_full_run_tells_of_it(root, change, old, new):
+    """Whether a root is judged as a whole or a file of it as a change, the findings are the same."""
+    change(PRESS, old, new)
+    whole = [one for one in rules(check(root)) if one[1] == "press.trig"]
+    assert whole
+    assert rules(check(root, root / PRESS)) == whole
+
+
 def test_a_correction_can_stand_in_the_file(root, loose):
     """With a prefix that the file has, else in full; put in its place it mends the file."""
     for name, text in (
