@@ -178,7 +178,7 @@ def test_findings_are_told_in_the_order_of_the_file(root, loose):
     ],
 )  # fmt: skip
 def test_a_file_by_itself_is_told_what_a_full_run_tells_of_it(root, change, old, new):
-    """Whether a root is judged as a whole or a file of it as a change, the findings are the same."""
+    """Judged with all files or as a change to the others, a file has the same findings."""
     change(PRESS, old, new)
     whole = [one for one in rules(check(root)) if one[1] == "press.trig"]
     assert whole
