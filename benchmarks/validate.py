@@ -27,8 +27,9 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 from intmk import sources  # noqa: E402 - after the path is set
+from intmk.judge import Change, Judge, apply  # noqa: E402
 from intmk.judged import default_graph  # noqa: E402
-from intmk.validation import Change, Judge, shape_texts  # noqa: E402
+from intmk.validation import shape_texts  # noqa: E402
 from random_changes import change  # noqa: E402
 
 SIZES = {"10k": 10_000, "100k": 100_000, "1M": 1_000_000}
@@ -126,13 +127,6 @@ def compare(name: str, rounds: int, without: list[str]) -> dict[str, float]:
     for way, seconds in rows.items():
         print(f"  {way:24} {seconds:9.3f} s {seconds / rows['full']:9.3f} of a full run")
     return rows
-
-
-def apply(store: Store, some: Change) -> None:
-    """Make a change."""
-    for quad in some.removed:
-        store.remove(quad)
-    store.extend(some.added)
 
 
 def check(before: list, after: list, found: list) -> None:

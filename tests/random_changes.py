@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from pyoxigraph import Literal, NamedNode, Quad
 
-from intmk.validation import Change
+from intmk.judge import Change
 from intmk.vocab import TYPE, XSD
 
 _DATE = f"{XSD}date"

@@ -42,7 +42,7 @@ def test_json_by_default(client):
     assert body["conforms"] is False
     (found,) = body["findings"]
     assert (found["rule"], found["line"], found["column"]) == ("unknown-term", 1, 40)
-    assert found["fix"] == "intmk:ordinal"
+    assert found["fix"] == "<https://w3id.org/intmk/ontology#ordinal>"
     assert post(client, FINE).get_json() == {
         "$schema": SCHEMA["$id"], "conforms": True, "findings": []
     }  # fmt: skip

@@ -11,8 +11,10 @@ from pyoxigraph import Literal, NamedNode, Quad, RdfFormat, Store, parse
 
 from intmk import reach, shacl, sources
 from intmk.errors import CannotCheck
+from intmk.judge import Judge, apply, identity
 from intmk.judged import default_graph
-from intmk.validation import Judge, _apply, _identity, shape_texts
+from intmk.patterns import Unit
+from intmk.validation import shape_texts
 from intmk.vocab import SHAPE, TYPE
 from random_changes import change
 
@@ -44,7 +46,7 @@ def focus(shape: str, data: str, triple: str) -> set[str]:
 DATA = """x:a a x:C ; x:p x:b . x:b x:q x:c , x:d ; a x:D .
 x:e a x:C ; x:p x:f ; x:n 5 . x:f x:q x:g .
 x:D <http://www.w3.org/2000/01/rdf-schema#subClassOf> x:B . x:a x:n 3 . x:h a x:C ; x:n 3 ."""
-WHOLE = reach.Unit("http://x/S", "http://x/S")
+WHOLE = Unit("http://x/S", "http://x/S")
 TARGET = "sh:targetClass x:C ; "
 QUERY = 'a sh:SPARQLConstraint ; sh:prefixes <http://x/prefixes> ; sh:select "SELECT $this WHERE { '
 
@@ -106,7 +108,7 @@ def test_a_property_shape_is_judged_by_itself():
     store = Store()
     store.bulk_extend(parse(PREFIXES + DATA, RdfFormat.TURTLE))
     one = reach.Reach(shapes.graph, shapes.targeted)
-    part = reach.Unit("http://x/S", "http://x/P")
+    part = Unit("http://x/S", "http://x/P")
     read = one.focus(store, [Quad(x("a"), x("p"), x("b"))])
     assert one.targets(store, read) == {part: {"http://x/a"}}
     typed = one.focus(store, [Quad(x("a"), TYPE, x("C")), Quad(x("a"), x("p"), x("b"))])
@@ -138,7 +140,7 @@ def graph() -> tuple[Judge, Store, set]:
     judge.hasten()
     store = Store()
     store.bulk_extend(default_graph(collection.quads()))
-    return judge, store, {_identity(one) for one in judge.shapes.results(store)}
+    return judge, store, {identity(one) for one in judge.shapes.results(store)}
 
 
 @pytest.mark.parametrize("seed", range(CHANGES))
@@ -146,14 +148,14 @@ def test_a_change_is_judged_as_by_a_full_run(graph, seed):
     """What a random change breaks is found by its reach, no more and no less."""
     judge, store, before = graph
     some = change(set(store), seed, size=1 + seed % 40)
-    _apply(store, some)
+    apply(store, some)
     try:
         found = judge.results(store, some)
-        after = {_identity(one) for one in judge.shapes.results(store)}
+        after = {identity(one) for one in judge.shapes.results(store)}
     finally:
-        _apply(store, type(some)(some.removed, some.added))
-    assert {_identity(one) for one, is_known in found if not is_known} == after - before
-    assert {_identity(one) for one, is_known in found if is_known} <= after & before
+        apply(store, type(some)(some.removed, some.added))
+    assert {identity(one) for one, is_known in found if not is_known} == after - before
+    assert {identity(one) for one, is_known in found if is_known} <= after & before
 
 
 def test_a_small_change_reaches_little(graph):

@@ -165,6 +165,42 @@ def test_findings_are_told_in_the_order_of_the_file(root, loose):
     assert places == sorted(places)
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("intmk:ordinal 18", "intmk:ordnal 18"),
+        ("  conference:intmk-18 intmk:ordinal 18 .\n", ""),
+        ('"2023-04-26"', '"2023-02-29"'),
+        ("body:intmk a intmk:ConferenceBody", "body:intmk a intmk:Konferenz"),
+        ("intmk:body body:intmk", "intmk:body body:intmkk"),
+        ("GRAPH <https://w3id.org/intmk/source/press#line=9,10>",
+         "GRAPH <https://w3id.org/intmk/source/press#line=9,11>"),
+    ],
+)  # fmt: skip
+def test_a_file_by_itself_is_told_what_a_full_run_tells_of_it(root, change, old, new):
+    """Judged with all files or as a change to the others, a file has the same findings."""
+    change(PRESS, old, new)
+    whole = [one for one in rules(check(root)) if one[1] == "press.trig"]
+    assert whole
+    assert rules(check(root, root / PRESS)) == whole
+
+
+def test_a_correction_can_stand_in_the_file(root, loose):
+    """With a prefix that the file has, else in full; put in its place it mends the file."""
+    for name, text in (
+        ("a.ttl", THREE_MISTAKES),
+        ("b.nt", '<https://w3id.org/intmk/id/conference/intmk-18> '
+         '<https://w3id.org/intmk/ontology#ordnal> "x" .\n'),
+    ):  # fmt: skip
+        path = loose(text, name)
+        (found,) = [one for one in check(root, path).findings if one.fix]
+        lines = text.splitlines(keepends=True)
+        line = lines[found.line - 1]
+        lines[found.line - 1] = line[: found.column - 1] + found.fix + line[found.end_column - 1 :]
+        path.write_text("".join(lines))
+        assert found.rule not in [rule for rule, *_ in rules(check(root, path))]
+
+
 def test_validation_leaves_the_files_alone(root, loose):
     """Nothing is written: neither in the root nor beside the file."""
     before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}

@@ -2,7 +2,6 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from functools import cached_property
 from threading import Lock
 
 from intmk import replies
@@ -12,7 +11,7 @@ from intmk.wire import Question
 _OVERHEAD_BYTES = 1500
 
 
-@dataclass
+@dataclass(slots=True)
 class Kept:
     """A short answer as it is sent: plain and, once someone wants that, in gzip."""
 
@@ -20,21 +19,20 @@ class Kept:
     media_type: str
     version: str
     plain: bytes
+    _gzip: bytes = b""
+    _digests: tuple[str, str] = ("", "")
 
-    @cached_property
-    def gzip(self) -> bytes:
-        """The answer in gzip."""
-        return replies.compress(self.plain)
-
-    @cached_property
-    def plain_digest(self) -> str:
-        """The digest of the plain answer."""
-        return replies.digest(self.plain)
-
-    @cached_property
-    def gzip_digest(self) -> str:
-        """The digest of the answer in gzip."""
-        return replies.digest(self.gzip)
+    def body(self, in_gzip: bool) -> tuple[bytes, str]:
+        """Return the answer, plain or in gzip, and its digest; each is made once."""
+        if in_gzip and not self._gzip:
+            self._gzip = replies.compress(self.plain)
+        body = self._gzip if in_gzip else self.plain
+        plain, coded = self._digests
+        if not (coded if in_gzip else plain):
+            made = replies.digest(body)
+            plain, coded = (plain, made) if in_gzip else (made, coded)
+            self._digests = plain, coded
+        return body, coded if in_gzip else plain
 
 
 class Cache:

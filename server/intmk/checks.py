@@ -11,7 +11,7 @@ from rdflib.namespace import DCAT, DCTERMS, FOAF, ORG, OWL, PROV, RDF, RDFS, SDO
 from intmk import literals, turtle
 from intmk.judged import Judged, iri
 from intmk.report import Finding
-from intmk.rules import finding
+from intmk.rules import finding, suggestion
 from intmk.sources import POSITIONED, Document, Place
 from intmk.vocab import BASE, EDTF, ID, INTMK, ONTOLOGY_GRAPH, SHAPES_GRAPH, SOURCE_GRAPH
 
@@ -20,6 +20,7 @@ _VOCABULARIES = {
     str(space): frozenset(str(term).removeprefix(str(space)) for term in dir(space))
     for space in (DCAT, DCTERMS, FOAF, ORG, OWL, PROV, RDF, RDFS, SDO, SKOS, XSD)
 } | {EDTF.value.removesuffix("EDTF"): frozenset({"EDTF"})}
+_DATATYPES = (str(XSD), EDTF.value.removesuffix("EDTF"))
 # The rules about the IRIs of things.
 NAMING = ("iri-policy", "iri-kind", "foreign-subject")
 
@@ -132,10 +133,12 @@ def _unknown_term(judged: Judged, name: str, uses: tuple[Quad, ...], place: Plac
         vocabulary = "der Ontologie", "the ontology"
     close = get_close_matches(local, sorted(known), n=1)
     meant = space + close[0] if close else ""
-    found = finding(
-        "unknown-term", place, iri(uses[0].subject), fix=meant and judged.name(NamedNode(meant)),
-        term=judged.name(NamedNode(name)), vocabulary_de=vocabulary[0], vocabulary_en=vocabulary[1],
-    )  # fmt: skip
+    written = judged.name(NamedNode(meant)) if meant else ""
+    words = suggestion(written) | {"term": judged.name(NamedNode(name))}
+    words |= {"vocabulary_de": vocabulary[0], "vocabulary_en": vocabulary[1]}
+    # The place of a datatype is that of the whole literal.
+    fix = "" if space in _DATATYPES else written
+    found = finding("unknown-term", place, iri(uses[0].subject), fix=fix, **words)
 
     def respelt(one: str) -> str:
         return meant if one == name else one

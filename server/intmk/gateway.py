@@ -67,7 +67,7 @@ class Gateway:
             _mount(environ, self._mount)
         is_head = environ["REQUEST_METHOD"] == "HEAD"
         reply = self._admitted(environ, address)
-        headers = replies.replaced(reply.headers, [*replies.COMMON, ("Query-Id", query_id)])
+        headers = [*reply.headers, *replies.COMMON, ("Query-Id", query_id)]
         self._tally.request(reply.status)
         if self._log:
             self._note(self._log, environ, is_head, reply, query_id, started)
@@ -294,7 +294,8 @@ def _collected(application: Application, environ: Environ) -> Reply:
         started[:] = [(status, headers)]
 
     body = application(environ, start)
-    status, headers = started[0]
+    status, given = started[0]
+    headers = [pair for pair in given if pair[0].lower() not in replies.COMMON_NAMES]
     outcome = environ.get(OUTCOME, "")
     length = next((value for name, value in headers if name.lower() == "content-length"), None)
     if length is None or int(length) > _BUFFERED_BYTES:

@@ -46,8 +46,11 @@ def keep_only(listener_fd: int) -> None:
 
 
 def allow_one_descriptor() -> None:
-    """Let this process, after ``keep_only``, hold the next client's connection and nothing else."""
-    resource.setrlimit(resource.RLIMIT_NOFILE, (LISTENER_FD + 2, LISTENER_FD + 2))
+    """Let this process, after ``keep_only``, hold the next client's connection and nothing else
+    beside what it holds now."""
+    free = os.dup(LISTENER_FD)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free + 1, free + 1))
 
 
 def forbid_sockets() -> None:

@@ -26,11 +26,12 @@ from pyoxigraph import RdfFormat, Store, Triple, serialize
 
 from intmk import errors, isolation, recovery, store, turtle, uploads, vocab, wire
 from intmk.errors import GraphError, SourceSyntaxError
+from intmk.judge import Judge
 from intmk.report import Finding, Report, sorted_report
 from intmk.rules import finding
 from intmk.settings import Settings, read
 from intmk.sources import POSITIONED, Document, Place
-from intmk.validation import Judge, judge_document
+from intmk.validation import judge_document
 from intmk.vocab import ONTOLOGY_GRAPH, SH, SHAPES_GRAPH
 
 # Nobody has asked for so long: time to work out what changes reach.

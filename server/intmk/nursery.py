@@ -170,6 +170,7 @@ class Nursery:
             _forget_signals()
             isolation.die_first()
             isolation.keep_only(self._queries.fileno())
+            clients = evaluation.Clients(socket.socket(fileno=isolation.LISTENER_FD))
             store = self._confined_store()
             settings = self._settings
             limits = evaluation.Limits(
@@ -179,8 +180,7 @@ class Nursery:
                 settings.send_timeout_s,
             )
             worker = evaluation.Worker(store, self._version, self._prefixes, vocab.BASE, limits)
-            listener = socket.socket(fileno=isolation.LISTENER_FD)
-            worker.run(listener, parent, self._board, slot)
+            worker.run(clients, parent, self._board, slot)
             os._exit(0)
         except BaseException:
             traceback.print_exc()

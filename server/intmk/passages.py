@@ -7,7 +7,7 @@ from pyoxigraph import DefaultGraph, Literal, NamedNode, Quad, RdfFormat
 
 from intmk.judged import PASSAGE_KINDS, Judged, Said, iri
 from intmk.report import Finding
-from intmk.rules import finding
+from intmk.rules import finding, suggestion
 from intmk.sources import Document
 from intmk.vocab import (
     ACCEPTED,
@@ -72,11 +72,9 @@ def undescribed(judged: Judged) -> Iterator[Finding]:
             if graph not in seen and not isinstance(graph, DefaultGraph):
                 seen.add(graph)
                 if not judged.is_passage(graph):
-                    fix = _near(judged, graph, _described_in(document))
-                    name = judged.name(graph)
-                    yield finding(
-                        "passage-undescribed", places[0](), iri(graph), passage=name, fix=fix
-                    )
+                    words = suggestion(_near(judged, graph, _described_in(document)))
+                    words["passage"] = judged.name(graph)
+                    yield finding("passage-undescribed", places[0](), iri(graph), **words)
 
 
 def _described_in(document: Document) -> list[str]:

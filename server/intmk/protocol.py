@@ -10,11 +10,11 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import IO, NamedTuple
 from urllib.parse import unquote_to_bytes
 
-from intmk import formats, replies
+from intmk import formats, replies, wire
 from intmk.cache import Cache, Kept
 from intmk.engine import Answer, Engine, Question
 from intmk.errors import GraphError, InvalidRequest, UnsupportedMediaType, UpdateForbidden, slug
@@ -94,7 +94,7 @@ class Operation:
     accept: str | None = None
     at: str | None = None
 
-    @cached_property
+    @property
     def wants_html(self) -> bool:
         """Whether a page is the best answer to this client; pages show the current version."""
         if self.at is not None:
@@ -289,8 +289,7 @@ class _Asked:
 
     def _tag(self, version: str) -> str:
         """Return a strong entity tag: same version, question and formats, same bytes."""
-        question = hashlib.sha256(repr(self.question).encode(errors="surrogatepass"))
-        return f'"{version}-{question.hexdigest()[:16]}"'
+        return f'"{version}-{hashlib.sha256(wire.body(self.question)).hexdigest()[:16]}"'
 
     def not_modified(self, tag: str) -> Reply:
         """Return the reply to who has the answer already."""
@@ -303,10 +302,10 @@ class _Asked:
     def short(self, kept: Kept, source: str) -> Reply:
         """Return a reply with length and digest; ``source`` names the time in Server-Timing."""
         in_gzip = self._in_gzip and len(kept.plain) >= replies.COMPRESSED_BYTES
-        body = kept.gzip if in_gzip else kept.plain
+        body, digest = kept.body(in_gzip)
         headers = self._headers(kept.media_type, kept.version, source, in_gzip)
         headers.append(("Content-Length", str(len(body))))
-        headers.append(("Repr-Digest", kept.gzip_digest if in_gzip else kept.plain_digest))
+        headers.append(("Repr-Digest", digest))
         return Reply(200, headers, body)
 
     def long(self, answer: Answer, file: IO[bytes]) -> Reply:

@@ -35,6 +35,7 @@ COMMON: Headers = [
     ("Access-Control-Expose-Headers", EXPOSED),
     ("X-Content-Type-Options", "nosniff"),
 ]
+COMMON_NAMES = frozenset(name.lower() for name, _ in COMMON)
 
 
 class Reply(NamedTuple):

@@ -165,13 +165,21 @@ def finding(
     """Return a finding by one of ``RULES``, its texts filled with ``words``.
 
     ``fix`` is what should stand at the place instead; the texts may name it as ``{fix_de}`` and
-    ``{fix_en}``, a sentence that is left out where there is none.
+    ``{fix_en}``, a sentence that is left out where there is none. Where the place is not that of
+    what is wrong, the sentences are given as ``suggestion`` makes them, and no ``fix``.
     """
     severity, german, english = RULES[rule]
-    words = {"fix_de": f" Gemeint ist vielleicht {fix}." if fix else "",
-             "fix_en": f" Did you mean {fix}?" if fix else "", **words}  # fmt: skip
+    words = {**suggestion(fix), **words}
     return Finding(
         place.file, place.line, place.column, severity, rule,
         german.format(**words), english.format(**words), focus, path, value,
         fix=fix, end_line=place.end_line, end_column=place.end_column,
     )  # fmt: skip
+
+
+def suggestion(meant: str) -> dict[str, str]:
+    """Return the words that say what may be meant; nothing when that is not known."""
+    return {
+        "fix_de": f" Gemeint ist vielleicht {meant}." if meant else "",
+        "fix_en": f" Did you mean {meant}?" if meant else "",
+    }

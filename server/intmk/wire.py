@@ -8,12 +8,14 @@ A frame is one letter, a length and as many bytes. A question is one frame ``Q``
 import json
 import struct
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from intmk import errors
 
 CHUNK_BYTES = 65_536
 _HEAD = struct.Struct(">cI")
+_LENGTH = struct.Struct(">I")
 
 
 class Question(NamedTuple):
@@ -45,16 +47,25 @@ def frames(receive: Callable[[], bytes]) -> Iterator[tuple[bytes, bytes]]:
 
     Raises EOFError at the end (``receive`` returned nothing), and whatever ``receive`` raises.
     """
-    buffer = bytearray()
+    data, start = b"", 0
     while True:
-        while len(buffer) < _HEAD.size:
-            buffer += receive() or _end()
-        letter, length = _HEAD.unpack_from(buffer)
-        while len(buffer) < _HEAD.size + length:
-            buffer += receive() or _end()
-        body = bytes(memoryview(buffer)[_HEAD.size : _HEAD.size + length])
-        del buffer[: _HEAD.size + length]
-        yield letter, body
+        while len(data) - start < _HEAD.size:
+            data, start = data[start:] + (receive() or _end()), 0
+        letter, length = _HEAD.unpack_from(data, start)
+        start += _HEAD.size
+        if len(data) - start < length:
+            data, start = _completed(data[start:], length, receive), 0
+        yield letter, data[start : start + length]
+        start += length
+
+
+def _completed(data: bytes, length: int, receive: Callable[[], bytes]) -> bytes:
+    parts, have = [data], len(data)
+    while have < length:
+        part = receive() or _end()
+        parts.append(part)
+        have += len(part)
+    return b"".join(parts)
 
 
 def _end() -> bytes:
@@ -63,16 +74,41 @@ def _end() -> bytes:
 
 def pack(question: Question, name: bytes, address: bytes) -> bytes:
     """Return the frame of a question; its name and who asks are digests of sixteen bytes."""
-    return frame(b"Q", name + address + json.dumps(question).encode())
+    return frame(b"Q", name + address + body(question))
 
 
-def unpack(body: bytes) -> tuple[Question, bytes, bytes]:
+def body(question: Question) -> bytes:
+    """Return a question as bytes, the same for the same question."""
+    rest = _encoded(question.offers, question.default_graphs, question.named_graphs)
+    return _LENGTH.pack(len(rest)) + rest + question.text.encode(errors="surrogatepass")
+
+
+def unpack(data: bytes) -> tuple[Question, bytes, bytes]:
     """Return the question, its name and who asks from the body of a ``Q`` frame."""
-    text, offers, default_graphs, named_graphs = json.loads(body[32:])
-    question = Question(
-        text, tuple((name, kind) for name, kind in offers), default_graphs, named_graphs
+    start = 32 + _LENGTH.size
+    end = start + _LENGTH.unpack_from(data, 32)[0]
+    text = data[end:].decode(errors="surrogatepass")
+    return Question(text, *_decoded(data[start:end])), data[:16], data[16:32]
+
+
+Graphs = tuple[str, ...] | None
+Offers = tuple[tuple[str, str], ...]
+
+
+# All but the text is the same for many questions.
+@lru_cache(maxsize=256)
+def _encoded(offers: Offers, default_graphs: Graphs, named_graphs: Graphs) -> bytes:
+    return json.dumps((offers, default_graphs, named_graphs)).encode()
+
+
+@lru_cache(maxsize=256)
+def _decoded(data: bytes) -> tuple[Offers, Graphs, Graphs]:
+    offers, default_graphs, named_graphs = json.loads(data)
+    return (
+        tuple((name, kind) for name, kind in offers),
+        None if default_graphs is None else tuple(default_graphs),
+        None if named_graphs is None else tuple(named_graphs),
     )
-    return question, body[:16], body[16:32]
 
 
 def pack_error(error: errors.GraphError) -> dict[str, Any]:

@@ -1,0 +1,274 @@
+"""The judge: rules and shapes applied to what is given, each mistake told once.
+
+Rules that need no shapes come first (checks, passages, facts), then SHACL over the default graph,
+then domains and ranges that no shape speaks of. What is found wrong is left out of what comes next.
+"""
+
+import dataclasses
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from pyoxigraph import BlankNode, NamedNode, Quad, RdfFormat, Store
+
+from intmk import checks, facts, passages, turtle, vocab
+from intmk.checks import Fault
+from intmk.judged import Judged, iri
+from intmk.reach import Reach, Units
+from intmk.report import Finding
+from intmk.shacl import Result, Shapes
+from intmk.vocab import shrink
+
+_IRI = re.compile(r"https?://[^\s<>\"“”]*[\w/#-]")
+
+
+class Change(NamedTuple):
+    """What the default graph gains and loses."""
+
+    added: set[Quad]
+    removed: set[Quad]
+
+
+class Judge:
+    """Shapes read once, with which any number of graphs and changes are judged."""
+
+    def __init__(self, shapes: Iterable[str]) -> None:
+        """Read the shapes, texts in Turtle. Raises CannotCheck when they cannot be used."""
+        self.shapes = Shapes(shapes)
+        self._reach: Reach | None = None
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether of a change only what it reaches is judged."""
+        return self._reach is not None
+
+    def hasten(self) -> None:
+        """Work out what each shape reads, so that changes are judged by what they reach.
+
+        It takes about as long as to judge ten thousand triples.
+        """
+        self._reach = Reach(self.shapes.graph, self.shapes.targeted)
+
+    def findings(
+        self, judged: Judged, change: Change | None = None, lost: str = ""
+    ) -> list[Finding]:
+        """Return what is wrong with the members of ``judged``.
+
+        With ``change``, by which the default graph came about, what is wrong because of it, and
+        what was wrong before at the things it reaches (``is_known``). ``lost`` is text that could
+        not be read: what the shapes miss of the things in it is not told.
+        """
+        faults = list(checks.check(judged))
+        without = {quad for fault in faults for quad in fault.wrong}
+        misnamed = {one.finding.focus for one in faults if one.finding.rule in checks.NAMING}
+        faults += facts.check(judged, self.shapes.functional, without, misnamed)
+        without |= {quad for fault in faults for quad in fault.wrong}
+        unbacked = list(passages.check(judged))
+        told = _Told(self, judged, faults, unbacked, lost)
+        found = [fault.finding for fault in faults] + unbacked
+        with _mended(judged.store, faults) as mended:
+            results = self.results(judged.store, change and _with(change, mended))
+            by_shapes = [_shape_finding(*one, judged) for one in results if told.is_news(one[0])]
+        places = {(one.focus, one.path, one.value) for one in by_shapes}
+        found += [*by_shapes, *facts.ranges(judged, without, places)]
+        return [_spelt(_named(one, judged), judged) for one in found]
+
+    def results(self, store: Store, change: Change | None) -> list[tuple[Result, bool]]:
+        """Return the results of the shapes, each with whether it was there before the change."""
+        if change is None:
+            return [(result, False) for result in self.shapes.results(store)]
+        focus = self._focus(store, change)
+        results = self.shapes.results(store, focus)
+        if not results:
+            return []
+        with _undone(store, change):
+            if focus is not None and self._reach:
+                wrong = {iri(one.focus) for one in results}
+                focus = {unit: nodes & wrong for unit, nodes in focus.items()}
+                focus = self._reach.targets(store, focus)
+            before = {identity(result) for result in self.shapes.results(store, focus)}
+        return [(result, identity(result) in before) for result in results]
+
+    def _focus(self, store: Store, change: Change) -> Units | None:
+        """Return the nodes to be judged by each shape, or None for all."""
+        if self._reach is None:
+            return None
+        focus = self._reach.focus(store, change.added)
+        if change.removed:
+            with _undone(store, change):
+                for unit, nodes in self._reach.focus(store, change.removed).items():
+                    focus.setdefault(unit, set()).update(nodes)
+        return self._reach.targets(store, focus)
+
+
+def identity(result: Result) -> tuple[object, ...]:
+    """Return what makes two results the same."""
+    return (
+        result.shape,
+        result.focus,
+        result.path,
+        result.value,
+        tuple(sorted(result.messages.items())),
+    )
+
+
+@contextmanager
+def _undone(store: Store, change: Change) -> Iterator[None]:
+    """Take a change back for a while."""
+    apply(store, Change(change.removed, change.added))
+    try:
+        yield
+    finally:
+        apply(store, change)
+
+
+def apply(store: Store, change: Change) -> None:
+    """Make a change in the default graph of a store."""
+    for quad in change.removed:
+        store.remove(quad)
+    store.extend(change.added)
+
+
+@contextmanager
+def _mended(store: Store, faults: list[Fault]) -> Iterator[Change]:
+    """Let the default graph say for a while what was meant; yields how it differs then."""
+    wrong = {_triple(quad) for fault in faults for quad in fault.wrong}
+    right = {_triple(quad) for fault in faults for quad in fault.right if any(
+        _triple(one) in store for one in fault.wrong)}  # fmt: skip
+    change = Change(
+        {quad for quad in right if quad not in store},
+        {quad for quad in wrong - right if quad in store},
+    )
+    apply(store, change)
+    try:
+        yield change
+    finally:
+        apply(store, Change(change.removed, change.added))
+
+
+def _with(change: Change, mended: Change) -> Change:
+    """Return two changes, one after the other, as one."""
+    added = (change.added - mended.removed) | (mended.added - change.removed)
+    removed = (change.removed - mended.added) | (mended.removed - change.added)
+    return Change(added, removed)
+
+
+def _triple(quad: Quad) -> Quad:
+    return Quad(quad.subject, quad.predicate, quad.object)
+
+
+class _Told:
+    """What has been told already, and what of the shapes' results follows from it."""
+
+    def __init__(
+        self, judge: "Judge", judged: Judged, faults: list[Fault], about: list[Finding], lost: str
+    ) -> None:
+        self._shapes, self._judged, self._lost = judge.shapes, judged, lost
+        self._values: dict[tuple[str, str], set[object]] = {}
+        self._left_out: dict[object, set[str]] = {}
+        for fault in faults:
+            for quad in (*fault.wrong, *fault.right):
+                key = iri(quad.subject), quad.predicate.value
+                self._values.setdefault(key, set()).add(quad.object)
+            for quad in fault.wrong if not fault.right else ():
+                name = judged.name(quad.predicate)
+                self._left_out.setdefault(quad.subject, set()).add(name)
+        self._nameless = {NamedNode(one.focus) for one in about} | {
+            term
+            for fault in faults
+            for quad in fault.wrong
+            for term in (quad.subject, quad.object)
+            if not fault.right
+            and (quad.predicate == vocab.TYPE or fault.finding.rule == "unknown-thing")
+        }
+
+    def is_news(self, result: Result) -> bool:
+        """Whether a result is not a consequence of what has been told."""
+        about = [term for term in (result.focus, result.value) if term is not None]
+        if any(isinstance(term, BlankNode) or term in self._nameless for term in about):
+            return False
+        values = self._values.get((iri(result.focus), iri(result.path)))
+        if values is not None and (result.value is None or result.value in values):
+            return False
+        return not (self._misses(result) or any(self._is_lost(iri(term)) for term in about))
+
+    def _misses(self, result: Result) -> bool:
+        """Whether the shape asks for a property of which a wrong value was left out."""
+        query = self._shapes.query(result.shape)
+        return any(name in query for name in self._left_out.get(result.focus, ()))
+
+    def _is_lost(self, name: str) -> bool:
+        if not self._lost or not name:
+            return False
+        return name in self._lost or shrink(name, self._judged.prefixes) in self._lost
+
+
+def _shape_finding(result: Result, is_known: bool, judged: Judged) -> Finding:
+    english = result.messages.get("en") or next(iter(result.messages.values()), result.component)
+    place = judged.accepted_places.nearest(result.focus, result.path, result.value)
+    return Finding(
+        place.file, place.line, place.column,
+        severity=result.severity,
+        rule=result.shape or result.component,
+        message_de=_with_value(result, result.messages.get("de") or english, "Hier steht", judged),
+        message_en=_with_value(result, english, "Given is", judged),
+        focus=iri(result.focus),
+        path=iri(result.path),
+        value="" if result.value is None else str(result.value),
+        end_line=place.end_line,
+        end_column=place.end_column,
+        is_known=is_known,
+    )  # fmt: skip
+
+
+def _with_value(result: Result, message: str, words: str, judged: Judged) -> str:
+    """Let a shape's message name the value that is wrong, where it does not do so itself."""
+    text = _with_curies(message, judged)
+    if result.value is None or result.value == result.focus:
+        return text
+    plain = getattr(result.value, "value", "")
+    given = judged.term(result.value)
+    return text if plain in text or given in text else f"{text} {words}: {given}."
+
+
+def _with_curies(message: str, judged: Judged) -> str:
+    """Shorten the IRIs that a shape's message names, so that it reads like the file."""
+    return _IRI.sub(lambda found: shrink(found[0], judged.prefixes).strip("<>"), message)
+
+
+def _named(found: Finding, judged: Judged) -> Finding:
+    """Let a finding say which thing it is about, by its label where it has one."""
+    if not found.focus:
+        return found
+    node = NamedNode(found.focus)
+    name = judged.name(node)
+    labels = {one: " ".join(judged.label(node, one).split()) for one in ("de", "en")}
+    return dataclasses.replace(
+        found,
+        label=labels["de"],
+        message_de=_with_name(found.message_de, name, labels["de"] and f"„{labels['de']}“"),
+        message_en=_with_name(found.message_en, name, labels["en"] and f"“{labels['en']}”"),
+    )
+
+
+def _spelt(found: Finding, judged: Judged) -> Finding:
+    """Let a correction be written so that it can stand in the file: with prefixes this has."""
+    prefix, colon, local = found.fix.partition(":")
+    if not colon or not local or prefix not in judged.prefixes:
+        return found
+    whole = f"{judged.prefixes[prefix]}{local}"
+    document = next((one for _, one in judged.members if one.name == found.file), None)
+    is_turtle = document is not None and document.format in (RdfFormat.TURTLE, RdfFormat.TRIG)
+    declared = turtle.prefixes(document.text) if document and is_turtle else ()
+    names = {name: space for name, space, _ in declared}
+    return dataclasses.replace(found, fix=shrink(whole, names))
+
+
+def _with_name(message: str, name: str, label: str) -> str:
+    if name in message and not label:
+        return message
+    whole = f"{label} ({name.strip('<>')})" if label else name
+    if message.startswith(f"{name}:"):
+        return whole + message[len(name) :]
+    return message if name in message else f"{whole}: {message}"
