@@ -9,7 +9,14 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from pyoxigraph import DefaultGraph, RdfFormat, parse
+from pyoxigraph import (
+    CanonicalizationAlgorithm,
+    Dataset,
+    DefaultGraph,
+    RdfFormat,
+    parse,
+    serialize,
+)
 
 from intmk import journal, store
 from intmk.errors import BuildRefused, Busy, NotFound
@@ -72,6 +79,26 @@ def test_same_inputs_same_version(build, root, store_dir, tmp_path):
     elsewhere = store.build(root, tmp_path / "other", validate)
     assert elsewhere.id == first.id
     assert (elsewhere.path / "dump.nq").read_bytes() == (first.path / "dump.nq").read_bytes()
+
+
+def test_a_dump_is_canonical():
+    """It is the canonicalisation of the whole dataset, whatever blank nodes are called."""
+    text = """<a:s> <a:p> _:x <a:g> .
+_:x <a:p> _:y .
+_:y <a:p> "\\"ü\\n" .
+<a:s> <a:p> "z"@de <a:g> .
+<a:s> <a:p> <a:o> _:x .
+"""
+    quads = list(parse(text, RdfFormat.N_QUADS))
+    whole = Dataset(quads)
+    whole.canonicalize(CanonicalizationAlgorithm.RDFC_1_0)
+    lines = (serialize(whole, format=RdfFormat.N_QUADS) or b"").splitlines(keepends=True)
+    renamed = parse(text, RdfFormat.N_QUADS, rename_blank_nodes=True)
+    for given in (quads, renamed):
+        dump = store.canonical_dump(given)
+        assert dump.data == b"".join(sorted(lines))
+        assert dump.triples == 2
+    assert store.canonical_dump([]).data == b""
 
 
 def test_another_fact_another_version(build, change, store_dir):

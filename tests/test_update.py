@@ -1,11 +1,25 @@
 """/update: SPARQL 1.1 Protocol section 2.2, tokens, and what becomes of a write."""
 
+import contextlib
+import os
+import signal
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+import requests
+from pyoxigraph import Literal, NamedNode
 
-from intmk import journal, store
+from conftest import FIXTURE_ROOT
+from intmk import journal, store, tokens
+from intmk.settings import Settings
+from intmk.validation import validate
+from server_fixtures import await_end, descendants
+from test_app import serving
 from write_fixtures import PASSAGE, Writing, writing
 
 FORM = "application/x-www-form-urlencoded"
@@ -190,3 +204,66 @@ def test_updates_stay_closed_at_the_query_address(server: Writing) -> None:
     """A token does not open /sparql."""
     response = server.client.post("/sparql", data={"update": "CLEAR ALL"}, headers=server.header())
     assert response.status_code == 400
+
+
+def _written_until(settings: Settings, header: dict[str, str], ended: threading.Event) -> set[int]:
+    """Make updates of two triples each, one after the other, and return which were acknowledged."""
+    made = set()
+    while not ended.is_set():
+        number = time.monotonic_ns()
+        text = f"INSERT DATA {{ GRAPH <{PASSAGE}> {{ {S} <a:p> {number} . {S} <a:q> {number} }} }}"
+        with contextlib.suppress(requests.ConnectionError):
+            response = requests.post(
+                f"{settings.public_url}/update", {"update": text}, headers=header, timeout=30
+            )
+            assert response.status_code in (200, 503), response.text
+            made |= {number} if response.status_code == 200 else set()
+    return made
+
+
+def _held(folder: Path) -> dict[str, int]:
+    """Return how many triples of each update the passage has."""
+    found: dict[str, int] = {}
+    quads = store.open_current(folder).quads_for_pattern(None, None, None, NamedNode(PASSAGE))
+    for quad in quads:
+        if quad.predicate.value.startswith("a:") and isinstance(quad.object, Literal):
+            found[quad.object.value] = found.get(quad.object.value, 0) + 1
+    return found
+
+
+def _victim(server: int, name: str) -> int:
+    """Return a process of a server by what it runs, as soon as there is one."""
+    while name != "server":
+        for pid in descendants(server):
+            with contextlib.suppress(OSError):
+                if name.encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    return pid
+    return server
+
+
+def test_whatever_is_killed_in_mid_update_nothing_is_lost(tmp_path: Path) -> None:
+    """Writer, nursery, front and the server itself; it starts clean, and every update is whole."""
+    store.build(FIXTURE_ROOT, tmp_path, validate)
+    secret = tokens.create(tmp_path, "ada", "write")
+    header, made = {"Authorization": f"Bearer {secret}"}, set[int]()
+    for victims in (["intmk.writer", "server"], ["intmk.nursery", "spawn_main", "server"]):
+        with (
+            serving(tmp_path, root=FIXTURE_ROOT, gate="off") as (process, settings),
+            ThreadPoolExecutor() as pool,
+        ):
+            ended = threading.Event()
+            writing = pool.submit(_written_until, settings, header, ended)
+            family = descendants(process.pid)
+            for name in victims:
+                ended.wait(0.8)
+                family |= descendants(process.pid)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(_victim(process.pid, name), signal.SIGKILL)
+            ended.set()
+            made |= writing.result()
+            process.wait()
+        await_end(family)
+        held = _held(tmp_path)
+        assert {str(number) for number in made} <= set(held)
+        assert set(held.values()) <= {2}
+    assert made

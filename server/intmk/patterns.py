@@ -346,10 +346,10 @@ def _call(call: CompValue) -> str | None:
     """Return a call of a built-in function, whose arguments rdflib keeps in their order."""
     if "EXISTS" in call.name:
         return None
-    values = [
-        one for value in call.values() for one in (value if isinstance(value, list) else [value])
-    ]
-    arguments = [_expression(value) for value in values]
+    # Beside the arguments rdflib notes the variables that they mention.
+    values = [value for name, value in call.items() if name != "_vars"]
+    flat = [one for value in values for one in (value if isinstance(value, list) else [value])]
+    arguments = [_expression(one) for one in flat]
     name = call.name.removeprefix("Builtin_")
     return None if None in arguments else f"{name}({', '.join(map(str, arguments))})"
 

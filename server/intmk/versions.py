@@ -16,6 +16,8 @@ from intmk.journal import Record
 from intmk.protocol import Parameters
 from intmk.settings import Settings
 
+# Whose change it was, and why, is told at /changes.
+_SAID = ("number", "id", "time", "parent", "triples", "quads", "kind")
 _SHOWN, _MOST = 100, 1000
 _HTML, _JSON = "text/html", "application/json"
 _VERSION = f"{vocab.BASE}version/"
@@ -93,7 +95,7 @@ def _rows(settings: Settings, shown: list[Record]) -> list[dict[str, Any]]:
     current = store.current_version(settings.store)
     newest = {record.id: record.number for record in reversed(shown)}
     return [
-        {name: value for name, value in record._asdict().items() if name != "by"}
+        {name: getattr(record, name) for name in _SAID}
         | {
             "current": record.id == current and newest[record.id] == record.number,
             "kept": (settings.store / store.VERSIONS / record.id).is_dir(),
