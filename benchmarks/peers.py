@@ -75,7 +75,7 @@ class Intmk(Peer):
 
     def command(self, dump: Path, folder: Path, port: int) -> list[str]:
         """Return the command."""
-        code = "from intmk import app, settings; app.serve(settings.read())"
+        code = "from intmk import serving, settings; serving.serve(settings.read())"
         return [sys.executable, "-c", code]
 
     def environment(self, folder: Path, port: int) -> Mapping[str, str]:

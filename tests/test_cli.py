@@ -355,7 +355,7 @@ def test_build_does_not_take_back_updates(run, tmp_path):
 def test_serve_keeps_updates(run, tmp_path, root, monkeypatch):
     """What was written is served, and changed files wait, which is said."""
     served = []
-    monkeypatch.setattr("intmk.app.serve", served.append)
+    monkeypatch.setattr("intmk.serving.serve", served.append)
     version = written(run, tmp_path)
     for said in ("", f"intmk: the graph holds updates; changes in {root} wait.\n"):
         result = run("serve")

@@ -20,7 +20,7 @@ import requests
 
 from intmk.settings import Settings
 from server_fixtures import make_settings, publish
-from test_app import SERVE, await_answer, free_port
+from test_serving import SERVE, await_answer, free_port
 
 FORM = "application/x-www-form-urlencoded"
 QUERY = "application/sparql-query"

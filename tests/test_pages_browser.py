@@ -28,7 +28,7 @@ QUIET = [
     "--enable-logging=stderr",
     "--hide-scrollbars",
 ]
-SERVE = "from intmk import app, settings; app.serve(settings.read())"
+SERVE = "from intmk import serving, settings; serving.serve(settings.read())"
 
 
 @pytest.fixture(scope="module")

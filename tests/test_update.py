@@ -19,7 +19,7 @@ from intmk import journal, store, tokens
 from intmk.settings import Settings
 from intmk.validation import validate
 from server_fixtures import await_end, descendants
-from test_app import serving
+from test_serving import serving
 from write_fixtures import PASSAGE, Writing, writing
 
 FORM = "application/x-www-form-urlencoded"

@@ -1,30 +1,22 @@
-"""Wires settings, engine and routes into one Flask application, and serves it.
+"""Wires settings, engine and routes into one Flask application.
 
 The only place that turns errors into HTTP responses: RFC 9457 problem documents, or the same as
 text or HTML for who prefers that.
 """
 
 import json
-import multiprocessing
-import os
-import socket
-import threading
 import time
 from functools import partial
-from pathlib import Path
 from typing import cast
 
 from flask import Flask, Response, request
-from granian import Granian
-from granian.constants import HTTPModes, Interfaces
-from granian.log import LogLevels
 from werkzeug.exceptions import HTTPException
 
 from intmk import errors, feeds, gateway, metrics, replies, update, versions
 from intmk.api import Validation
-from intmk.engine import Engine, Question, Workers, question_name
+from intmk.engine import Engine, Question, question_name
 from intmk.errors import GraphError
-from intmk.gateway import Application, Gateway
+from intmk.gateway import Gateway
 from intmk.graphs import Graphs
 from intmk.metrics import Tally
 from intmk.pages import Pages
@@ -35,7 +27,6 @@ from intmk.settings import Settings
 _ALLOWED = (
     "Accept, Authorization, Content-Type, If-Match, If-None-Match, Query-Id, Content-Encoding"
 )
-_SHUTDOWN_S = 5
 _BY_STATUS: dict[int, type[GraphError]] = {
     400: errors.InvalidRequest,
     404: errors.NotFound,
@@ -183,53 +174,3 @@ def _problem(site: Pages, error: GraphError) -> Response:
         else:
             response.headers[name] = value
     return response
-
-
-def serve(settings: Settings) -> None:
-    """Serve until SIGINT or SIGTERM, leaving no process behind.
-
-    Raises Unavailable when the graph cannot be loaded or the address cannot be listened on.
-    """
-    _check_address(settings)
-    # Forking would hand the front processes the pipe by which the nursery is told to end.
-    multiprocessing.set_start_method("spawn", force=True)
-    with Workers(settings) as workers:
-        server = Granian(
-            "intmk.app",
-            settings.host,
-            settings.port,
-            interface=Interfaces.WSGI,
-            workers=settings.front_workers,
-            blocking_threads=settings.front_threads,
-            http=HTTPModes.http1,
-            websockets=False,
-            log_level=LogLevels.error,
-            respawn_failed_workers=True,
-            workers_kill_timeout=_SHUTDOWN_S,
-        )
-        server.serve(target_loader=partial(_front, settings, workers.directory), wrap_loader=False)
-
-
-def _check_address(settings: Settings) -> None:
-    """Raise Unavailable when the address is taken, before anything is started."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    try:
-        socket.create_server((settings.host, settings.port), family=family).close()
-    except OSError as error:
-        raise errors.Unavailable(
-            f"Cannot listen on {settings.host}:{settings.port}: {os.strerror(error.errno or 0)}.",
-            hint="Choose another port with --port.",
-        ) from error
-
-
-def _front(settings: Settings, directory: Path) -> Application:
-    """Return the application for one front process, which ends when its parent does."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    return create_app(settings, Engine(directory, settings)).wsgi_app
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent:
-        parent.join()
-        os._exit(1)

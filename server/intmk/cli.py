@@ -409,7 +409,7 @@ def serve(host: str | None, port: int | None, root: Path | None, store_dir: Path
     Example:
       intmk serve --port 8080
     """
-    from intmk import app  # the only command that needs the HTTP side
+    from intmk import serving  # the only command that needs the HTTP side
 
     chosen = settings.read({"host": host, "port": port, "root": root, "store": store_dir})
     if store.is_written(chosen.store):
@@ -418,4 +418,4 @@ def serve(host: str | None, port: int | None, root: Path | None, store_dir: Path
     elif not store.is_current(chosen.root, chosen.store):
         _build(chosen)
     click.echo(f"Version {store.current_version(chosen.store)} at {chosen.public_url}")
-    app.serve(chosen)
+    serving.serve(chosen)

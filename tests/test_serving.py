@@ -16,7 +16,7 @@ import requests
 from intmk.settings import Settings
 from server_fixtures import await_end, descendants, make_settings, publish
 
-SERVE = "from intmk import app, settings; app.serve(settings.read())"
+SERVE = "from intmk import serving, settings; serving.serve(settings.read())"
 ENDLESS = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i }"
 
 
