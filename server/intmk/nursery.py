@@ -36,7 +36,7 @@ from intmk.settings import Settings, read
 _MEMORY_PER_DUMP_BYTE = 2.5
 # How often the version, and how long each question takes, are looked at.
 _POLL_S = 0.05
-_SLOW_NICENESS = 10
+_SLOW_NICENESS = 19
 _CONTROL_TIMEOUT_S = 1.0
 _REMEMBERED_ENDS = 1024
 # Why a worker that did not end by itself was ended, by the signal that did it.
