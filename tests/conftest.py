@@ -1,13 +1,33 @@
 """What several tests need: a small root of files, copied afresh for each test that changes it."""
 
 import shutil
+import signal
+from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 import pytest
 
 from intmk import sources
 
 FIXTURE_ROOT = Path(__file__).parent / "fixtures" / "root"
+_PATIENCE_S = 600
+
+
+def _give_up(_signal: int, _frame: FrameType | None) -> NoReturn:
+    pytest.fail(f"The test has waited for {_PATIENCE_S} s.")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Iterator[None]:
+    """Let a test that waits for ever fail, with the place where it waits."""
+    signal.signal(signal.SIGALRM, _give_up)
+    signal.alarm(_PATIENCE_S)
+    try:
+        return (yield)
+    finally:
+        signal.alarm(0)
 
 
 @pytest.fixture
