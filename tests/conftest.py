@@ -7,12 +7,17 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+import hypothesis
 import pytest
 
 from intmk import sources
 
 FIXTURE_ROOT = Path(__file__).parent / "fixtures" / "root"
 _PATIENCE_S = 600
+
+# No test asserts a time, and a busy machine is no fault of the code.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 
 def _give_up(_signal: int, _frame: FrameType | None) -> NoReturn:
