@@ -74,6 +74,8 @@ CASES = [
      "x:h x:n 3", {"a", "h"}),
     (TARGET + f'sh:sparql [ {QUERY} $this x:n ?n FILTER NOT EXISTS {{ ?o x:n ?m FILTER(?m = ?n + 2)'
      ' } }" ] .', "x:e x:n 5", {"a", "e", "h"}),
+    (TARGET + f'sh:sparql [ {QUERY} $this x:p ?v OPTIONAL {{ $this x:n ?n }} '
+     'FILTER(COALESCE(?n, 0) != 5) }" ] .', "x:e x:n 5", {"e"}),
     (TARGET + f'sh:sparql [ {QUERY} $this x:p/x:q ?v }}" ] .', "x:f x:q x:g", {"e"}),
     (TARGET + f'sh:sparql [ {QUERY} $this x:n ?n OPTIONAL {{ $this x:p ?v . ?v x:q ?w }} }}" ] .',
      "x:f x:q x:g", {"e"}),

@@ -277,11 +277,22 @@ class _Part:
 
     def groups(self, outer: Group) -> Iterator[Group]:
         """Yield the patterns of this part and, each together with them, those of the inner ones."""
-        here = outer + Group(tuple(self._patterns), tuple(self._conditions))
+        here = outer + Group(tuple(self._patterns))
+        here += Group((), tuple(self._kept(here.variables)))
         if self._patterns:
             yield here
         for part in self._inner:
             yield from part.groups(here)
+
+    def _kept(self, known: set[str]) -> Iterator[Condition]:
+        """Yield the conditions on what this part binds itself.
+
+        One on what an optional part binds holds for other matches when that part no longer does.
+        """
+        for condition in self._conditions:
+            if condition.variables <= known:
+                known = known | {condition.name}
+                yield condition
 
     def _read(self, node: CompValue) -> None:
         """Read an algebra node of SPARQL section 18.2 as rdflib gives it."""
