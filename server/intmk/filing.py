@@ -18,10 +18,18 @@ from intmk.canonical import canonical
 from intmk.errors import CannotCheck, InvalidRequest
 from intmk.patch import Patch
 from intmk.settings import Settings
-from intmk.vocab import BASE, IS_PART_OF, ONTOLOGY_GRAPH, SHAPES_GRAPH, SOURCE_GRAPH, THEMES_GRAPH
+from intmk.vocab import (
+    BASE,
+    IS_PART_OF,
+    ONTOLOGY_GRAPH,
+    QUALITY_GRAPH,
+    SHAPES_GRAPH,
+    SOURCE_GRAPH,
+    THEMES_GRAPH,
+)
 
 FILED = "filed"
-REGISTER, THEMES = "data/sources.ttl", "ontology/themes.ttl"
+REGISTER, THEMES, PAGES = "data/sources.ttl", "ontology/themes.ttl", "data/pages/"
 BY_HAND = (ONTOLOGY_GRAPH, SHAPES_GRAPH)
 """Graphs that come from files written by hand: terms, prefixes and rules."""
 _SOURCE = f"{BASE}source/"
@@ -36,13 +44,15 @@ def is_checkout(root: Path) -> bool:
     return (root / ".git").exists()
 
 
-def homes(quads: Iterable[Quad]) -> Callable[[Quad], str]:
+def homes(quads: Iterable[Quad], files: Iterable[str] = ()) -> Callable[[Quad], str]:
     """Return a function that tells the file in which a statement of a dataset belongs.
 
     A passage belongs to the file of the source it is part of, which the dataset tells or else its
-    own IRI; every other entry of the register to ``sources.ttl``. The function raises
-    InvalidRequest for a passage without a source.
+    own IRI; ``files`` are the names of those there are, since pages have a folder of their own and
+    describe their source themselves. Every other entry of the register belongs to ``sources.ttl``.
+    The function raises InvalidRequest for a passage without a source.
     """
+    names = {Path(name).stem: name for name in files}
     parts = {
         quad.subject: quad.object.value
         for quad in quads
@@ -60,9 +70,10 @@ def homes(quads: Iterable[Quad]) -> Callable[[Quad], str]:
         source = parts.get(passage) or (own.partition("#")[0] if "#" in own else "")
         slug = _SLUG.fullmatch(source)
         if slug and own not in _DECLARED:
-            return f"data/{slug[1]}.trig"
+            return names.get(slug[1], f"data/{slug[1]}.trig")
         if is_register:
-            return REGISTER
+            page = names.get(own.removeprefix(_SOURCE), "")
+            return page if page.startswith(PAGES) else REGISTER
         raise InvalidRequest(
             f"The passage {passage} is part of no source of ours.",
             hint=f"A passage of a source is named {_SOURCE}<slug>#line=3,5 or is dcterms:isPartOf "
@@ -72,7 +83,10 @@ def homes(quads: Iterable[Quad]) -> Callable[[Quad], str]:
     return home
 
 
-_DECLARED = {graph.value for graph in (ONTOLOGY_GRAPH, SHAPES_GRAPH, SOURCE_GRAPH, THEMES_GRAPH)}
+_DECLARED = {
+    graph.value
+    for graph in (ONTOLOGY_GRAPH, QUALITY_GRAPH, SHAPES_GRAPH, SOURCE_GRAPH, THEMES_GRAPH)
+}
 
 
 def check(settings: Settings, change: Patch) -> None:
@@ -143,7 +157,7 @@ def _texts(root: Path, change: Patch) -> dict[str, str]:
     refuse_by_hand(removed | added)
     for quads in after.values():
         quads -= removed
-    home = homes([*added, *(quad for quads in before.values() for quad in quads)])
+    home = homes([*added, *(quad for quads in before.values() for quad in quads)], before)
     for quad in added:
         after.setdefault(home(quad), set()).add(quad)
     spaces = vocab.prefixes(root)
