@@ -3,6 +3,7 @@
 Each case has a clear and bounded outcome: a status of our own, or a closed connection.
 """
 
+import contextlib
 import gzip
 import json
 import os
@@ -314,7 +315,9 @@ def test_what_is_not_http_is_refused_or_dropped(server: Settings, name: str) -> 
     """Never a 200, never a hang: the connection is closed, with an error or without."""
     with connect(server.port) as connection:
         _try(connection, MALFORMED[name])
-        connection.shutdown(socket.SHUT_WR)
+        # The server may have hung up already.
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_WR)
         assert status(rest(connection)) in (0, 400, 408, 413, 414, 431, 505)
 
 
