@@ -1,67 +1,28 @@
 """The site in a real browser, from a real server: what is shown, and that nothing is refused."""
 
-import contextlib
-import os
-import shutil
-import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import requests
 
+from browser_fixtures import QUIET, program
+from browser_fixtures import site as running
 from graph_fixtures import build, copy
-from server_fixtures import make_settings
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-QUIET = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--enable-logging=stderr",
-    "--hide-scrollbars",
-]
-SERVE = "from intmk import serving, settings; serving.serve(settings.read())"
 
 
 @pytest.fixture(scope="module")
 def browser() -> str:
     """The path of Chromium; without one these tests are skipped, except where CI installs it."""
-    if CHROMIUM is None:
-        assert not os.environ.get("CI"), "CI has to install chromium"
-        pytest.skip("there is no chromium on this machine")
-    return CHROMIUM
+    return program("chromium", "chromium-browser")
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a running server on the extended graph."""
     root = copy(tmp_path_factory.mktemp("site"))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    settings = make_settings(build(root), root=root, port=port, front_workers=1)
-    environment = os.environ | settings.environment()
-    with subprocess.Popen([sys.executable, "-c", SERVE], env=environment) as process:
-        try:
-            _await(settings.public_url, process)
-            yield settings.public_url
-        finally:
-            process.terminate()
-
-
-def _await(address: str, process: subprocess.Popen[bytes]) -> None:
-    while process.poll() is None:
-        with contextlib.suppress(requests.ConnectionError):
-            requests.get(f"{address}/health", timeout=5)
-            return
-    raise AssertionError(f"the server ended with {process.returncode}")
+    with running(build(root), root=root, front_workers=1) as settings:
+        yield settings.public_url
 
 
 def load(browser: str, profile: Path, address: str, *options: str) -> tuple[str, str]:
