@@ -1,5 +1,6 @@
 """Curation: from a draft to a version and to the files of a checkout, and back."""
 
+import dataclasses
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,6 +11,7 @@ from pyoxigraph import Literal, NamedNode
 from conftest import FIXTURE_ROOT
 from intmk import assessment, canonical, curation, errors, journal, proposals, record, store, vocab
 from intmk.curation import Draft
+from intmk.report import Report
 from intmk.settings import Settings, read
 from intmk.validation import validate
 
@@ -257,6 +259,28 @@ def test_an_accepted_proposal_is_in_the_files(checkout: Settings) -> None:
     assert not store.is_written(checkout.store)
     again = store.build(checkout.root, checkout.store, validate)
     assert (again.id, again.new) == (written.version, False)
+
+
+def test_what_is_measured_anew_stands_in_no_file(settings: Settings) -> None:
+    """A graph that is measured is filed, taken back and proposed as a whole file all the same."""
+    with (settings.root / "data" / "sources.ttl").open("a") as register:
+        register.write(f"<{vocab.QUALITY_GRAPH.value}> intmk:status kind:accepted .\n")
+    (settings.root / ".git").mkdir()
+    store.build(settings.root, settings.store, lambda _: Report())
+    settings = dataclasses.replace(settings, gate="off")
+    path = settings.root / "data" / "press.trig"
+    whole = path.read_text().replace("18. IntMK", "new")
+    curation.accept(settings, propose(settings, Draft(whole, replaces="data/press.trig")), None)
+    curation.accept(
+        settings, propose(settings, Draft(within("body:hik a intmk:ConferenceBody"))), None
+    )
+    measured = record.change(settings.store, journal.records(settings.store)[-1].number)
+    assert any("/measurement/" in one for one in measured.added)
+    assert "body:hik" in path.read_text()
+    curation.rollback(settings, "2", "op")
+    assert "18. IntMK" in path.read_text()
+    with pytest.raises(errors.InvalidRequest, match="measured anew"):
+        propose(settings, Draft(f"GRAPH <{vocab.QUALITY_GRAPH.value}> {{ <a:s> <a:p> 1 }}"))
 
 
 def test_a_new_passage_goes_into_the_file_of_its_source(checkout: Settings) -> None:

@@ -150,7 +150,7 @@ def _refuse_triple_terms(quads: Quads) -> None:
 
 
 def _patched(text: str) -> tuple[set[Quad], set[Quad]]:
-    """Read an RDF Patch; its rows on the default graph are left out, which follows the passages."""
+    """Read an RDF Patch; what follows from the passages is left out."""
     found: dict[str, set[Quad]] = {"A": set(), "D": set()}
     for number, letter, statement in patch.rows(text, uploads.BODY):
         try:
@@ -161,7 +161,7 @@ def _patched(text: str) -> tuple[set[Quad], set[Quad]]:
                 column=(error.offset or 1) + 2, hint="A row holds a statement of N-Quads.",
             ) from error  # fmt: skip
         found["D" if letter == "A" else "A"] -= quads
-        found[letter] |= {quad for quad in quads if quad.graph_name != DefaultGraph()}
+        found[letter] |= {quad for quad in quads if quad.graph_name not in filing.FOLLOWING}
     return found["A"], found["D"]
 
 
@@ -193,7 +193,7 @@ def _read(
 
 def _filed_in(name: str, quads: Quads) -> set[Quad]:
     """Return the statements of a dataset that belong in a file."""
-    kept = {quad for quad in quads if quad.graph_name not in (DefaultGraph(), *filing.BY_HAND)}
+    kept = {quad for quad in quads if quad.graph_name not in (*filing.FOLLOWING, *filing.BY_HAND)}
     home = filing.homes(kept)
     return {quad for quad in kept if home(quad) == name}
 

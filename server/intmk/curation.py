@@ -11,6 +11,7 @@ from intmk.filing import BY_HAND
 from intmk.patch import Patch
 from intmk.proposals import ACCEPTED, CONFLICTING, OPEN, REJECTED, Event, Proposal
 from intmk.settings import Settings
+from intmk.vocab import QUALITY_GRAPH
 from intmk.writer import Written
 
 __all__ = ["ACCEPTED", "CONFLICTING", "OPEN", "REJECTED", "Draft"]
@@ -174,8 +175,8 @@ def rollback(settings: Settings, key: str, by: str | None, reason: str = "") -> 
 
 
 def _free(change: Patch) -> Patch:
-    """Return the part of a change that may be written: the default graph follows by itself."""
-    fixed = {"", *(f"<{graph.value}>" for graph in BY_HAND)}
+    """Return the part of a change that may be written: some graphs follow by themselves."""
+    fixed = {"", *(f"<{graph.value}>" for graph in (*BY_HAND, QUALITY_GRAPH))}
     added, removed = (
         frozenset(one for one in lines if patch.parts(one).graph not in fixed) for lines in change
     )

@@ -32,6 +32,8 @@ FILED = "filed"
 REGISTER, THEMES, PAGES = "data/sources.ttl", "ontology/themes.ttl", "data/pages/"
 BY_HAND = (ONTOLOGY_GRAPH, SHAPES_GRAPH)
 """Graphs that come from files written by hand: terms, prefixes and rules."""
+FOLLOWING = (DefaultGraph(), QUALITY_GRAPH)
+"""Graphs that follow from the others, and stand in no file."""
 _SOURCE = f"{BASE}source/"
 # Only this makes a file's name: no slash, no dot.
 _SLUG = re.compile(re.escape(_SOURCE) + "([a-z0-9]+(?:-[a-z0-9]+)*)")
@@ -151,7 +153,7 @@ def _texts(root: Path, change: Patch) -> dict[str, str]:
     before = _files(root)
     after = {name: set(quads) for name, quads in before.items()}
     removed, added = (
-        {quad for quad in statements(lines) if quad.graph_name != DefaultGraph()}
+        {quad for quad in statements(lines) if quad.graph_name not in FOLLOWING}
         for lines in (change.removed, change.added)
     )
     refuse_by_hand(removed | added)
@@ -169,8 +171,13 @@ def _texts(root: Path, change: Patch) -> dict[str, str]:
 
 
 def refuse_by_hand(quads: Iterable[Quad]) -> None:
-    """Raise InvalidRequest for statements that only a hand may write, with the files."""
+    """Raise InvalidRequest for statements that only a hand may write, with the files, or nobody."""
     for quad in quads:
+        if quad.graph_name == QUALITY_GRAPH:
+            raise InvalidRequest(
+                f"{quad.subject} {quad.predicate} belongs to {quad.graph_name}.",
+                hint="The quality is measured anew with every version; leave it out.",
+            )
         if quad.graph_name in BY_HAND:
             raise InvalidRequest(
                 f"{quad.subject} {quad.predicate} belongs to {quad.graph_name}.",
