@@ -214,7 +214,7 @@ def test_a_worker_could_not_open_a_connection_if_the_check_were_fooled(
     # The nursery is a process of its own, so the check is taken out in the file it imports.
     in_memory = engine.status()["in_memory"]
     script = store / "sitecustomize.py"
-    script.write_text("from intmk import sparql\nsparql.refuse_service = lambda text: None\n")
+    script.write_text("from intmk import services\nservices.hand_over = lambda *_: None\n")
     monkeypatch.setenv("PYTHONPATH", str(store))
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,

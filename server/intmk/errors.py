@@ -80,6 +80,24 @@ class NetworkForbidden(GraphError):
     status = 403
 
 
+class ServiceNeeded(NetworkForbidden):
+    """The query asks other servers; ``clauses`` says whom and what, see ``services``."""
+
+
+class ServiceFailed(GraphError):
+    """Another server that the query asks did not answer as it should."""
+
+    title = "The other server did not answer"
+    status = 502
+
+
+class ServiceTimeout(GraphError):
+    """The other servers that the query asks took too long together."""
+
+    title = "The other server took too long"
+    status = 504
+
+
 class UpdateForbidden(GraphError):
     """An update was sent to an endpoint that only reads."""
 

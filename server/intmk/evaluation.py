@@ -26,7 +26,7 @@ from pyoxigraph import (
     Store,
 )
 
-from intmk import errors, formats, results, sparql, wire
+from intmk import errors, formats, results, services, sparql, wire
 from intmk.board import Board
 from intmk.results import Answer
 
@@ -130,7 +130,7 @@ class Worker:
                 os.abort()
 
     def _evaluate(self, question: wire.Question, output: "_Output") -> None:
-        sparql.refuse_service(question.text)
+        services.hand_over(question.text, self._prefixes, self._base)
         answer = self._query(question)
         extension, media_type = _chosen(question, answer)
         head = "\n".join((_KINDS[type(answer)], media_type, self._version))

@@ -16,6 +16,7 @@ from pyoxigraph import Literal, RdfFormat
 from intmk import catalogue, contents, description, formats, tables, vocab, wording
 from intmk.engine import Engine, Question
 from intmk.errors import GraphError, InvalidRequest, NotFound, Unavailable
+from intmk.federation import Federation
 from intmk.rendering import Site, View
 from intmk.settings import Settings
 from intmk.statements import Ask, NewVersion, Reading
@@ -44,6 +45,7 @@ class Pages:
     def __init__(self, settings: Settings, engine: Engine) -> None:
         """Take who is asked and where the graph's files are, for the prefixes and the catalogue."""
         self._engine = engine
+        self._federation = Federation(settings)
         mount = urlsplit(settings.public_url).path.rstrip("/")
         self._site = Site(mount, vocab.prefixes(settings.root))
         self._catalogue = catalogue.load(settings.root)
@@ -145,7 +147,8 @@ class Pages:
     def _answer(self, question: Question) -> dict[str, Any]:
         """Return the table of an answer, or the error and its place in the query."""
         try:
-            answer = self._engine.ask(question._replace(offers=tables.OFFERS))
+            asked = question._replace(offers=tables.OFFERS)
+            answer = self._federation.ask(self._engine.ask, asked)
         except GraphError as error:
             return {"error": error, "place": tables.place(question.text, error)}
         return {"table": tables.table(answer), "version": answer.version}

@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import IO, NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -18,6 +18,7 @@ from intmk import formats, replies, wire
 from intmk.cache import Cache, Kept
 from intmk.engine import Answer, Engine, Question
 from intmk.errors import GraphError, InvalidRequest, UnsupportedMediaType, UpdateForbidden, slug
+from intmk.federation import Federation
 from intmk.metrics import Tally
 from intmk.past import Past
 from intmk.replies import Headers, Reply
@@ -27,8 +28,8 @@ FORM = "application/x-www-form-urlencoded"
 QUERY = "application/sparql-query"
 UPDATE = "application/sparql-update"
 _READ_ONLY = "This address answers SELECT, ASK, CONSTRUCT and DESCRIBE."
-# Two evaluations of such a query differ, so its answer is not worth keeping.
-_VOLATILE = re.compile(r"\b(NOW|RAND|UUID|STRUUID|BNODE)\b", re.IGNORECASE)
+# Two evaluations of such a query may differ, so its answer is not worth keeping.
+_VOLATILE = re.compile(r"\b(NOW|RAND|UUID|STRUUID|BNODE|SERVICE)\b", re.IGNORECASE)
 _KEPT_BYTES = 1_000_000
 # Addresses up to this length are read once only while they are repeated.
 _REMEMBERED_CHARACTERS = 8192
@@ -197,6 +198,7 @@ class Endpoint:
         """Take who is asked, the settings, and where queries are counted."""
         self._engine = engine
         self._tally = tally
+        self._federation = Federation(settings)
         self._past = Past(settings)
         self._cache = Cache(settings.cache_mb * 1_000_000)
         self._description = description(f"{settings.public_url}/sparql")
@@ -239,7 +241,7 @@ class Endpoint:
         kept = self._kept(asked)
         if kept:
             return kept.kind, "answered", asked.short(kept, "cache")
-        answer = self._engine.ask(asked.question)
+        answer = self._federation.ask(self._engine.ask, asked.question)
         if not isinstance(answer.content, bytes):
             return answer.kind, "answered", asked.long(answer, answer.content)
         kept = Kept(answer.kind, answer.media_type, answer.version, answer.content)
@@ -248,7 +250,8 @@ class Endpoint:
         return kept.kind, "answered", asked.short(kept, "query")
 
     def _answer_past(self, asked: "_Asked") -> tuple[str, str, Reply]:
-        answer = self._past.ask(asked.question, asked.version)
+        ask = partial(self._past.ask, version=asked.version)
+        answer = self._federation.ask(ask, asked.question)
         if not isinstance(answer.content, bytes):
             return answer.kind, "answered", asked.long(answer, answer.content)
         kept = Kept(answer.kind, answer.media_type, answer.version, answer.content)

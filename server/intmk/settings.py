@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 PREFIX = "INTMK_"
 
@@ -62,6 +63,16 @@ def _switch(text: str) -> str:
 def _networks(text: str) -> str:
     for one in [] if text == "none" else text.split(","):
         ipaddress.ip_network(one.strip())
+    return text
+
+
+def _endpoints(text: str) -> str:
+    for one in [] if text == "none" else text.split(","):
+        parts = urlsplit(one.strip())
+        is_plain = one.isascii() and not parts.fragment and "@" not in parts.netloc
+        if parts.scheme not in ("http", "https") or not parts.hostname or not is_plain:
+            raise ValueError("none, or addresses such as https://example.org/sparql")
+        _ = parts.port
     return text
 
 
@@ -136,6 +147,14 @@ SETTINGS = (
         "Megabytes a graph may take in memory; a larger one is read from disk.",
         _count,
     ),
+    Setting(
+        "services",
+        "none",
+        "Endpoints that queries may ask with SERVICE, as IRIs with commas between.",
+        _endpoints,
+    ),
+    Setting("service_timeout_s", "10", "Seconds other servers may take for one query.", _positive),
+    Setting("service_bytes", "5000000", "Bytes other servers may answer for one query.", _count),
     Setting("gate", "on", "Whether a write that breaks a rule is refused: on or off.", _switch),
     Setting("write_timeout_s", "60", "Seconds one write may take.", _positive),
     Setting("write_memory_mb", "2048", "Megabytes one write may take.", _count),
@@ -171,6 +190,9 @@ class Settings:
     access_log: str
     send_timeout_s: float
     memory_store_mb: int
+    services: str
+    service_timeout_s: float
+    service_bytes: int
     gate: str
     write_timeout_s: float
     write_memory_mb: int

@@ -96,7 +96,7 @@ def explain(
     if len(text) > _EXPLAINED_CHARACTERS:
         return _at(text, _reported(error, text), "The parser stopped here.")
     found = list(tokens(text))
-    verb = next((one for one in found if one.kind == "word" and not _is_prologue(one)), None)
+    verb = next((one for one in found if one.kind == "word" and not is_prologue(one)), None)
     if verb and verb.text.upper() in _UPDATE_VERBS and not is_update:
         return UpdateForbidden(f"The query begins with {verb.text.upper()}.", hint=_READ_ONLY)
     wrong, refusal = _first_wrong(found, parse, error)
@@ -118,7 +118,8 @@ def _is_declared(name: Token, found: list[Token], prefixes: Mapping[str, str]) -
     return prefix in own or prefix in prefixes
 
 
-def _is_prologue(token: Token) -> bool:
+def is_prologue(token: Token) -> bool:
+    """Tell whether a word begins a declaration (SPARQL 1.1 section 4.1.1)."""
     return token.text.upper() in ("PREFIX", "BASE")
 
 
