@@ -38,7 +38,7 @@ def test_a_new_version_forgets_the_old_answers() -> None:
 
 def test_those_not_asked_for_longest_go_first() -> None:
     """Room for about three; the one asked again stays."""
-    cache = Cache(12_000)
+    cache = Cache(14_000)
     cache.get("v1", question(0))
     for number in range(3):
         cache.put(question(number), kept())
@@ -54,7 +54,7 @@ def test_those_not_asked_for_longest_go_first() -> None:
 
 def test_what_is_larger_than_the_budget_is_not_kept() -> None:
     """Nor does it push others out; a budget of nothing keeps nothing."""
-    cache = Cache(12_000)
+    cache = Cache(14_000)
     cache.get("v1", question(0))
     cache.put(question(1), kept())
     cache.put(question(2), kept(size=100_000))
@@ -68,7 +68,7 @@ def test_what_is_larger_than_the_budget_is_not_kept() -> None:
 
 def test_replacing_an_answer_costs_nothing() -> None:
     """Two threads that asked the same at once leave one answer and its size."""
-    cache = Cache(12_000)
+    cache = Cache(14_000)
     cache.get("v1", question(1))
     for _ in range(50):
         cache.put(question(1), kept())

@@ -5,38 +5,58 @@ import gzip
 import hashlib
 import io
 import json
+import sys
+from collections.abc import Callable
 
 import pytest
 
 from intmk import errors, replies
 from intmk.replies import Chunks, Reply
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+DECODERS: dict[str, Callable[[bytes], bytes]] = {
+    "": bytes,
+    "gzip": gzip.decompress,
+    "zstd": zstd.decompress,
+}
 JSON = ("Content-Type", "application/json")
 
 
 @pytest.mark.parametrize(
-    ("accept_encoding", "takes"),
+    ("accept_encoding", "coding"),
     [
-        (None, False),
-        ("", False),
-        ("gzip", True),
-        ("GZIP", True),
-        ("x-gzip", True),
-        ("gzip, deflate, br", True),
-        ("br;q=1.0, gzip;q=0.8", True),
-        ("gzip;q=0", False),
-        ("gzip;q=0.0, *", False),
-        ("*", True),
-        ("*;q=0", False),
-        ("identity, gzip;q=0.5", False),
-        ("identity;q=0.5, gzip;q=0.5", True),
-        ("br", False),
-        ("gzip;q=x", False),
+        (None, ""),
+        ("", ""),
+        ("gzip", "gzip"),
+        ("GZIP", "gzip"),
+        ("x-gzip", "gzip"),
+        ("zstd", "zstd"),
+        ("gzip, deflate, br", "gzip"),
+        ("gzip, deflate, br, zstd", "zstd"),
+        ("br;q=1.0, gzip;q=0.8", "gzip"),
+        ("gzip;q=0.8, zstd;q=0.5", "gzip"),
+        ("gzip;q=0.5, zstd;q=0.8", "zstd"),
+        ("gzip;q=0", ""),
+        ("gzip, zstd;q=0", "gzip"),
+        ("gzip;q=0.0, *", "zstd"),
+        ("zstd;q=0, *", "gzip"),
+        ("zstd;q=0, gzip;q=0, *", ""),
+        ("*", "zstd"),
+        ("gzip, *;q=0.5", "gzip"),
+        ("*;q=0", ""),
+        ("identity, gzip;q=0.5", ""),
+        ("identity;q=0.5, gzip;q=0.5", "gzip"),
+        ("br", ""),
+        ("gzip;q=x", ""),
     ],
 )
-def test_gzip_is_for_who_takes_it(accept_encoding: str | None, takes: bool) -> None:
+def test_a_coding_is_for_who_takes_it(accept_encoding: str | None, coding: str) -> None:
     """RFC 9110 section 12.5.3: weights, wildcard, and zero for not at all."""
-    assert replies.takes_gzip(accept_encoding) is takes
+    assert replies.coding(accept_encoding) == coding
 
 
 @pytest.mark.parametrize(
@@ -57,10 +77,25 @@ def test_a_tag_is_compared_as_a_whole(header: str, has: bool) -> None:
 
 
 def test_a_tag_tells_its_coding() -> None:
-    """There and back, once."""
-    assert replies.coded_tag('"a"') == '"a-gz"'
-    assert replies.coded_tag('"a-gz"') == '"a-gz"'
-    assert replies.plain_tags('"a-gz", W/"b-gz"') == '"a", W/"b"'
+    """There and back, each coding with one of its own, and none for none."""
+    assert replies.coded_tag('"a"', "gzip") == '"a-gzip"'
+    assert replies.coded_tag('"a"', "") == '"a"'
+    assert replies.plain_tags('"a-gzip", W/"b-zstd", "c-x"') == '"a", W/"b", "c-x"'
+
+
+@pytest.mark.parametrize(
+    ("header", "held"),
+    [
+        ('"a"', '"a"'),
+        ('"a-gzip"', '"a-gzip"'),
+        ('"b", W/"a-zstd"', '"a-zstd"'),
+        ("*", '"a"'),
+        ('"b", "a-br"', ""),
+    ],
+)
+def test_a_client_is_told_which_representation_it_has(header: str, held: str) -> None:
+    """RFC 9110 section 15.4.5: 304 has the tag of what it is about."""
+    assert replies.held_tag(header, '"a"') == held
 
 
 def test_a_digest_is_that_of_rfc_9530() -> None:
@@ -71,13 +106,13 @@ def test_a_digest_is_that_of_rfc_9530() -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 200_000])
 def test_a_long_body_comes_in_pieces(size: int) -> None:
-    """Plain or in gzip it is the same in the end; closing it closes the file."""
+    """Plain or in a coding it is the same in the end; closing it closes the file."""
     content = bytes(range(256)) * (size // 256 + 1)
-    for in_gzip in (False, True):
+    for coding, decode in DECODERS.items():
         file = io.BytesIO(content[:size])
-        chunks = Chunks(file, in_gzip)
+        chunks = Chunks(file, coding)
         body = b"".join(chunks)
-        assert (gzip.decompress(body) if in_gzip else body) == content[:size]
+        assert decode(body) == content[:size]
         chunks.close()
         assert file.closed
 
@@ -85,24 +120,26 @@ def test_a_long_body_comes_in_pieces(size: int) -> None:
 def test_a_reply_is_compressed_when_it_is_worth_it() -> None:
     """Length, tag and Vary follow; a short one only says that it might have been."""
     reply = Reply(200, [JSON, ("ETag", '"a"'), ("Vary", "Accept")], b" " * 5000)
-    headers = dict(replies.in_gzip(reply, "gzip").headers)
-    body = replies.in_gzip(reply, "gzip").body
-    assert isinstance(body, bytes)
-    assert gzip.decompress(body) == reply.body
-    assert headers["Content-Length"] == str(len(body))
-    assert headers["ETag"] == '"a-gz"'
-    assert headers["Vary"] == "Accept, Accept-Encoding"
-    short = replies.in_gzip(reply._replace(body=b"{}"), "gzip")
+    for coding in replies.CODINGS:
+        found = replies.coded(reply, coding)
+        headers = dict(found.headers)
+        assert isinstance(found.body, bytes)
+        assert DECODERS[coding](found.body) == reply.body
+        assert headers["Content-Encoding"] == coding
+        assert headers["Content-Length"] == str(len(found.body))
+        assert headers["ETag"] == f'"a-{coding}"'
+        assert headers["Vary"] == "Accept, Accept-Encoding"
+    short = replies.coded(reply._replace(body=b"{}"), "gzip")
     assert short.body == b"{}"
     assert dict(short.headers)["Vary"] == "Accept, Accept-Encoding"
-    assert replies.in_gzip(reply, None).body == reply.body
+    assert replies.coded(reply, None).body == reply.body
 
 
 def test_what_does_not_grow_small_is_left_alone() -> None:
     """Images and fonts are compressed already; who has a coding keeps it."""
     for headers in ([("Content-Type", "image/png")], [JSON, ("Content-Encoding", "br")]):
         reply = Reply(200, headers, bytes(5000))
-        assert replies.in_gzip(reply, "gzip") is reply
+        assert replies.coded(reply, "gzip") is reply
 
 
 @pytest.mark.parametrize(

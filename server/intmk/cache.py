@@ -1,7 +1,7 @@
 """The answers given last, kept while their version of the graph lasts, within a byte budget."""
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 
 from intmk import replies
@@ -13,26 +13,21 @@ _OVERHEAD_BYTES = 1500
 
 @dataclass(slots=True)
 class Kept:
-    """A short answer as it is sent: plain and, once someone wants that, in gzip."""
+    """A short answer as it is sent: plain and, once someone wants that, in a coding."""
 
     kind: str
     media_type: str
     version: str
     plain: bytes
-    _gzip: bytes = b""
-    _digests: tuple[str, str] = ("", "")
+    _made: dict[str, tuple[bytes, str]] = field(default_factory=dict)
 
-    def body(self, in_gzip: bool) -> tuple[bytes, str]:
-        """Return the answer, plain or in gzip, and its digest; each is made once."""
-        if in_gzip and not self._gzip:
-            self._gzip = replies.compress(self.plain)
-        body = self._gzip if in_gzip else self.plain
-        plain, coded = self._digests
-        if not (coded if in_gzip else plain):
-            made = replies.digest(body)
-            plain, coded = (plain, made) if in_gzip else (made, coded)
-            self._digests = plain, coded
-        return body, coded if in_gzip else plain
+    def body(self, coding: str) -> tuple[bytes, str]:
+        """Return the answer, plain or in a coding, and its digest; each is made once."""
+        made = self._made.get(coding)
+        if made is None:
+            body = replies.compress(self.plain, coding) if coding else self.plain
+            made = self._made[coding] = body, replies.digest(body)
+        return made
 
 
 class Cache:
@@ -60,8 +55,9 @@ class Cache:
 
     def put(self, question: Question, answer: Kept) -> None:
         """Keep an answer, if it is on the version that was asked for last."""
-        # In gzip it takes less again, at most.
-        size = 2 * len(answer.plain) + 2 * len(question.text) + _OVERHEAD_BYTES
+        # In each coding it takes as much again, at most.
+        plain = len(answer.plain) * (1 + len(replies.CODINGS))
+        size = plain + 2 * len(question.text) + _OVERHEAD_BYTES
         with self._lock:
             if answer.version != self._version or size > self._limit_bytes:
                 return

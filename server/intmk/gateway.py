@@ -140,9 +140,12 @@ class Gateway:
             environ["REQUEST_METHOD"] = "GET"
         reply = _collected(self._application, environ)
         if reply.status == 304 and replies.plain_tags(asked) != asked:
-            coded = [(n, replies.coded_tag(v) if n == "ETag" else v) for n, v in reply.headers]
-            return reply._replace(headers=coded)
-        return replies.in_gzip(reply, environ.get("HTTP_ACCEPT_ENCODING"))
+            held = [
+                (name, replies.held_tag(asked, value) or value if name == "ETag" else value)
+                for name, value in reply.headers
+            ]
+            return reply._replace(headers=held)
+        return replies.coded(reply, environ.get("HTTP_ACCEPT_ENCODING"))
 
     def _note(
         self,

@@ -279,16 +279,14 @@ class _Asked:
         # What is posted is not cached by anyone between us and the client (RFC 9110 9.3.3).
         self._is_tagged = self.is_stable and request.method != "POST"
         self._if_none_match = request.if_none_match
-        self._in_gzip = replies.takes_gzip(request.accept_encoding)
+        self._coding = replies.coding(request.accept_encoding)
         self._started = started
 
     def held_tag(self) -> str:
         """Return the entity tag of the answer that the client has already, or nothing."""
         if not self._if_none_match or not self._is_tagged:
             return ""
-        plain = self._tag(self.version)
-        tags = (plain, replies.coded_tag(plain))
-        return next((tag for tag in tags if replies.has_tag(self._if_none_match, tag)), "")
+        return replies.held_tag(self._if_none_match, self._tag(self.version))
 
     def _tag(self, version: str) -> str:
         """Return a strong entity tag: same version, question and formats, same bytes."""
@@ -304,22 +302,21 @@ class _Asked:
 
     def short(self, kept: Kept, source: str) -> Reply:
         """Return a reply with length and digest; ``source`` names the time in Server-Timing."""
-        in_gzip = self._in_gzip and len(kept.plain) >= replies.COMPRESSED_BYTES
-        body, digest = kept.body(in_gzip)
-        headers = self._headers(kept.media_type, kept.version, source, in_gzip)
+        coding = self._coding if len(kept.plain) >= replies.COMPRESSED_BYTES else ""
+        body, digest = kept.body(coding)
+        headers = self._headers(kept.media_type, kept.version, source, coding)
         headers.append(("Content-Length", str(len(body))))
         headers.append(("Repr-Digest", digest))
         return Reply(200, headers, body)
 
     def long(self, answer: Answer, file: IO[bytes]) -> Reply:
         """Return a reply from a file; compressed, its length is not known before."""
-        headers = self._headers(answer.media_type, answer.version, "query", self._in_gzip)
-        if self._in_gzip:
-            return Reply(200, headers, replies.Chunks(file, in_gzip=True))
-        headers.append(("Content-Length", str(answer.length)))
-        return Reply(200, headers, replies.Chunks(file, in_gzip=False))
+        headers = self._headers(answer.media_type, answer.version, "query", self._coding)
+        if not self._coding:
+            headers.append(("Content-Length", str(answer.length)))
+        return Reply(200, headers, replies.Chunks(file, self._coding))
 
-    def _headers(self, media_type: str, version: str, source: str, in_gzip: bool) -> Headers:
+    def _headers(self, media_type: str, version: str, source: str, coding: str) -> Headers:
         spent_ms = (time.perf_counter() - self._started) * 1000
         text = media_type.startswith("text/")
         headers = [
@@ -329,9 +326,9 @@ class _Asked:
         ]
         if self._is_tagged:
             tag = self._tag(version)
-            headers.append(("ETag", replies.coded_tag(tag) if in_gzip else tag))
-        if in_gzip:
-            headers.append(("Content-Encoding", "gzip"))
+            headers.append(("ETag", replies.coded_tag(tag, coding)))
+        if coding:
+            headers.append(("Content-Encoding", coding))
         return headers + (_OF_TAGGED if self._is_tagged else _OF_OTHERS)
 
 

@@ -7,24 +7,32 @@ import base64
 import hashlib
 import json
 import re
+import sys
 import zlib
 from collections.abc import Iterable, Iterator
 from functools import lru_cache, partial
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from intmk import errors, formats
 from intmk.errors import GraphError
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 Headers = list[tuple[str, str]]
 CHUNK_BYTES = 65_536
 # Below, compressing costs more than it saves.
 COMPRESSED_BYTES = 1000
-# Fast rather than small: measured 7 µs and a fifth of the length for 1.4 kB of JSON.
+# Best first. Fast rather than small: 1.8 MB of JSON take 0.5 ms and 22 kB in zstd, 2.7 ms and
+# 107 kB in gzip.
+CODINGS = ("zstd", "gzip")
 _LEVEL = 1
 _GZIP = 31
 _COMPRESSIBLE = re.compile(r"text/|application/(?:[\w.-]*\+)?(?:json|xml|n-|trig|javascript)")
-# Tells the coding in a strong entity tag (RFC 9110 section 8.8.3.3): "version-question-gz".
-_CODED = '-gz"'
+# Tells the coding in a strong entity tag (RFC 9110 section 8.8.3.3): "version-question-gzip".
+_CODED = re.compile(rf'-(?:{"|".join(CODINGS)})"')
 EXPOSED = (
     "ETag, Graph-Version, Link, Location, Query-Id, Repr-Digest, Retry-After, Server-Timing, "
     "WWW-Authenticate"
@@ -99,15 +107,16 @@ _WRITERS = {
 
 
 @lru_cache(maxsize=256)
-def takes_gzip(accept_encoding: str | None) -> bool:
-    """Tell whether a client prefers gzip to no coding at all."""
+def coding(accept_encoding: str | None) -> str:
+    """Return the coding that a client likes best, or nothing when it is to have none."""
     weights = {}
     for part in (accept_encoding or "").lower().split(","):
         name, _, parameter = part.partition(";")
-        weights[name.strip()] = _weight(parameter)
-    gzip = max(weights.get(name, 0.0) for name in ("gzip", "x-gzip"))
-    gzip = gzip or (weights.get("*", 0.0) if "gzip" not in weights else 0.0)
-    return gzip > 0 and gzip >= weights.get("identity", 0.0)
+        weights[name.strip().removeprefix("x-")] = _weight(parameter)
+    others = weights.get("*", 0.0)
+    best = max(CODINGS, key=lambda name: weights.get(name, others))
+    weight = weights.get(best, others)
+    return best if weight > 0 and weight >= weights.get("identity", 0.0) else ""
 
 
 def _weight(parameter: str) -> float:
@@ -118,26 +127,26 @@ def _weight(parameter: str) -> float:
         return 0.0
 
 
-def compress(body: bytes) -> bytes:
-    """Return a body in gzip, always the same bytes for the same body."""
-    return zlib.compress(body, _LEVEL, _GZIP)
+def compress(body: bytes, coding: str) -> bytes:
+    """Return a body in one of the codings, always the same bytes for the same body."""
+    return zstd.compress(body, _LEVEL) if coding == "zstd" else zlib.compress(body, _LEVEL, _GZIP)
 
 
 class Chunks:
-    """A long body from a file, plain or in gzip; closing it closes the file."""
+    """A long body from a file, plain or in a coding; closing it closes the file."""
 
-    def __init__(self, file: IO[bytes], in_gzip: bool) -> None:
+    def __init__(self, file: IO[bytes], coding: str) -> None:
         """Take the file, which is read from where it stands."""
         self._file = file
-        self._in_gzip = in_gzip
+        self._coding = coding
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the bytes in pieces."""
         plain = iter(partial(self._file.read, CHUNK_BYTES), b"")
-        if not self._in_gzip:
+        if not self._coding:
             yield from plain
             return
-        packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
+        packer = _packer(self._coding)
         yield from filter(None, map(packer.compress, plain))
         yield packer.flush()
 
@@ -146,19 +155,31 @@ class Chunks:
         self._file.close()
 
 
+def _packer(coding: str) -> Any:
+    if coding == "zstd":
+        return zstd.ZstdCompressor(_LEVEL)
+    return zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
+
+
 def digest(body: bytes) -> str:
     """Return the SHA-256 of a body as Repr-Digest and Content-Digest have it."""
     return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
 
 
-def coded_tag(tag: str) -> str:
-    """Return the entity tag of a representation in gzip from that of the plain one."""
-    return tag[:-1] + _CODED if tag.endswith('"') and not tag.endswith(_CODED) else tag
+def coded_tag(tag: str, coding: str) -> str:
+    """Return the entity tag of a representation in a coding from that of the plain one."""
+    return f'{tag[:-1]}-{coding}"' if coding and tag.endswith('"') else tag
 
 
 def plain_tags(header: str) -> str:
     """Return If-None-Match or If-Match with the tags of the plain representations."""
-    return header.replace(_CODED, '"')
+    return _CODED.sub('"', header)
+
+
+def held_tag(if_none_match: str, tag: str) -> str:
+    """Return the tag of the representation that a client has, plain or in a coding, or nothing."""
+    tags = (coded_tag(tag, coding) for coding in ("", *CODINGS))
+    return next((one for one in tags if has_tag(if_none_match, one)), "")
 
 
 def has_tag(if_none_match: str, tag: str) -> bool:
@@ -167,21 +188,20 @@ def has_tag(if_none_match: str, tag: str) -> bool:
     return any(one in (tag, "*") for one in named)
 
 
-def in_gzip(reply: Reply, accept_encoding: str | None) -> Reply:
-    """Return a reply in gzip if the client takes that, and it has a body that is worth it."""
+def coded(reply: Reply, accept_encoding: str | None) -> Reply:
+    """Return a reply in a coding if the client takes one, and it has a body that is worth it."""
     names = {name.lower(): value for name, value in reply.headers}
     if "content-encoding" in names or not _COMPRESSIBLE.match(names.get("content-type", "")):
         return reply
     vary = ", ".join(filter(None, (names.get("vary"), "Accept-Encoding")))
     reply = reply._replace(headers=replaced(reply.headers, [("Vary", vary)]))
-    if not isinstance(reply.body, bytes) or len(reply.body) < COMPRESSED_BYTES:
+    name = coding(accept_encoding)
+    if not name or not isinstance(reply.body, bytes) or len(reply.body) < COMPRESSED_BYTES:
         return reply
-    if not takes_gzip(accept_encoding):
-        return reply
-    body = compress(reply.body)
-    new = [("Content-Encoding", "gzip"), ("Content-Length", str(len(body)))]
+    body = compress(reply.body, name)
+    new = [("Content-Encoding", name), ("Content-Length", str(len(body)))]
     if "etag" in names:
-        new.append(("ETag", coded_tag(names["etag"])))
+        new.append(("ETag", coded_tag(names["etag"], name)))
     return reply._replace(headers=replaced(reply.headers, new), body=body)
 
 
