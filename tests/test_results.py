@@ -130,6 +130,24 @@ def test_a_property_without_an_xml_name_is_refused_in_rdf_xml(iri: str) -> None:
     assert iri.encode() in written(data, "CONSTRUCT WHERE { ?s ?p ?o }", "nt")
 
 
+def test_statements_are_guarded_as_answers_are() -> None:
+    """What does not come from a query has the same faults, and the same corrections."""
+    triple = Triple(SUBJECT, PREDICATE, Literal("a\rb"))
+    spaces = {"e": "https://example.org/"}
+    body = results.rdf([triple], RdfFormat.RDF_XML, spaces)
+    assert "a\rb" in list(ElementTree.fromstring(body).itertext())
+    assert b"e:p" in body
+    assert [one.triple for one in parse(body, RdfFormat.RDF_XML)] == [triple]
+    for wrong in (
+        Triple(SUBJECT, PREDICATE, Literal("a\x01b")),
+        Triple(SUBJECT, NamedNode("https://example.org/1"), SUBJECT),
+    ):
+        with pytest.raises(errors.NotAcceptable):
+            results.rdf([wrong], RdfFormat.RDF_XML, spaces)
+        quad = Quad(wrong.subject, wrong.predicate, wrong.object, PASSAGE)
+        assert set(parse(results.rdf([quad], RdfFormat.TRIG, spaces), RdfFormat.TRIG)) == {quad}
+
+
 def test_long_xml_is_whole() -> None:
     """Tags and characters that fall across two pieces are neither lost nor doubled."""
     data = store(*(Literal("ä😀\r" * 5000 + str(number)) for number in range(20)))

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pyoxigraph import DefaultGraph, Literal, NamedNode, Quad, RdfFormat, serialize
+from pyoxigraph import DefaultGraph, Literal, NamedNode, Quad, RdfFormat
 
-from intmk import vocab
+from intmk import results, vocab
 from intmk.errors import NotFound
 from intmk.statements import PASSAGE, Ask, Statement, labels, node, statements
 
@@ -163,14 +163,15 @@ def source(iri: str, ask: Ask, form: RdfFormat, prefixes: Mapping[str, str]) -> 
 def write(quads: list[Quad], form: RdfFormat, prefixes: Mapping[str, str]) -> bytes:
     """Return quads in a format, in a fixed order, with the prefixes they use.
 
-    A format without graphs gets those of the default graph.
+    A format without graphs gets those of the default graph. Raises NotAcceptable when the format
+    cannot hold them.
     """
     ordered = sorted(set(quads), key=_place)
     used = {name: space for name, space in prefixes.items() if _uses(ordered, space)}
     if form in _DATASETS:
-        return serialize(ordered, format=form, prefixes=used) or b""
+        return results.rdf(ordered, form, used)
     plain = [quad.triple for quad in ordered if quad.graph_name == DefaultGraph()]
-    return serialize(plain, format=form, prefixes=used) or b""
+    return results.rdf(plain, form, used)
 
 
 def _place(quad: Quad) -> tuple[bool, str, str]:

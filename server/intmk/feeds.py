@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from flask import Blueprint, Response, request
-from pyoxigraph import RdfFormat, Triple, serialize
+from pyoxigraph import RdfFormat, Triple
 
-from intmk import formats, journal, patch, record, stream
+from intmk import formats, journal, patch, record, results, stream
 from intmk.errors import InvalidRequest, NotFound
 from intmk.journal import Record
 from intmk.pages import Pages
@@ -102,7 +102,7 @@ def _sent(body: bytes, kind: str, cache: str = "no-cache") -> Response:
 def _rdf(triples: Iterable[Triple], kind: str) -> bytes:
     engine: Any = _RDF[kind].engine
     assert isinstance(engine, RdfFormat)  # noqa: S101 - all of GRAPHS are
-    return serialize(list(triples), format=engine, prefixes=stream.PREFIXES) or b""
+    return results.rdf(triples, engine, stream.PREFIXES)
 
 
 def _feed(settings: Settings, records: list[Record]) -> Response:

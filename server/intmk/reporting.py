@@ -8,8 +8,9 @@ from html import escape
 from pathlib import PurePath
 from urllib.parse import quote
 
-from pyoxigraph import BlankNode, Literal, NamedNode, RdfFormat, Triple, parse, serialize
+from pyoxigraph import BlankNode, Literal, NamedNode, RdfFormat, Triple, parse
 
+from intmk import results
 from intmk.report import Finding, Language, Report
 from intmk.vocab import BASE, RDF, RDFS, SH, SHAPE
 
@@ -85,7 +86,7 @@ def render_rdf(report: Report, language: Language, form: RdfFormat = RdfFormat.T
     """
     triples = list(_report_triples(report))
     spaces = {"sh": SH, "shape": SHAPE, "rdfs": RDFS}
-    return (serialize(triples, format=form, prefixes=spaces) or b"").decode()
+    return results.rdf(triples, form, spaces).decode()
 
 
 def _report_triples(report: Report) -> Iterator[Triple]:

@@ -1,4 +1,4 @@
-"""Writes the answer of a query in a format: the engine's own bytes wherever those are right.
+"""Writes answers and statements in a format: the engine's own bytes wherever those are right.
 
 Two corrections. CSV after SPARQL 1.1 Query Results CSV and TSV Formats section 3: pyoxigraph 0.5.13
 does not quote an IRI with a comma in it, so a row gets a cell too many. XML 1.0 sections 2.2 and
@@ -6,20 +6,24 @@ does not quote an IRI with a comma in it, so a row gets a cell too many. XML 1.0
 what no XML document can hold. tests/test_results.py notices when either is no longer needed.
 """
 
+import contextlib
 import csv
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import IO, Any, cast
 
 from pyoxigraph import (
     Literal,
     NamedNode,
+    Quad,
     QueryBoolean,
     QueryResultsFormat,
     QuerySolutions,
     QueryTriples,
     RdfFormat,
+    Triple,
+    serialize,
 )
 
 from intmk import formats
@@ -41,16 +45,30 @@ def write(answer: Answer, row: formats.Format, output: IO[bytes]) -> None:
     """
     if row.engine is QueryResultsFormat.CSV and isinstance(answer, QuerySolutions):
         _write_csv(answer, output)
-    elif row.engine in _XML:
-        guard = _XmlGuard(output)
-        _serialize(answer, row, cast(IO[bytes], guard))
-        guard.finish()
-    else:
-        _serialize(answer, row, output)
+        return
+    with _guarded(output, row.engine) as guard:
+        answer.serialize(guard, format=row.engine)  # type: ignore[arg-type]
 
 
-def _serialize(answer: Answer, row: formats.Format, output: IO[bytes]) -> None:
-    answer.serialize(output, format=row.engine)  # type: ignore[arg-type]
+def rdf(
+    statements: Iterable[Triple] | Iterable[Quad], form: RdfFormat, prefixes: Mapping[str, str]
+) -> bytes:
+    """Return statements in a format, with prefixes; raises NotAcceptable as :func:`write` does."""
+    output = io.BytesIO()
+    with _guarded(output, form) as guard:
+        serialize(statements, guard, form, prefixes=dict(prefixes))
+    return output.getvalue()
+
+
+@contextlib.contextmanager
+def _guarded(output: IO[bytes], form: QueryResultsFormat | RdfFormat) -> Iterator[IO[bytes]]:
+    """Let what is XML be written through a guard, and everything else as it is."""
+    if form not in _XML:
+        yield output
+        return
+    guard = _XmlGuard(output)
+    yield cast(IO[bytes], guard)
+    guard.finish()
 
 
 def _write_csv(answer: QuerySolutions, output: IO[bytes]) -> None:

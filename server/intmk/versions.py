@@ -5,12 +5,12 @@ As JSON, as RDF (PROV, DCAT, VoID), and as a page.
 
 import json
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 from flask import Blueprint, Response, render_template, request
-from pyoxigraph import Literal, NamedNode, Triple, serialize
+from pyoxigraph import Literal, NamedNode, RdfFormat, Triple
 
-from intmk import formats, journal, store, vocab
+from intmk import formats, journal, results, store, vocab
 from intmk.errors import InvalidRequest
 from intmk.journal import Record
 from intmk.protocol import Parameters
@@ -117,7 +117,7 @@ def _rdf(row: formats.Format) -> Write:
     def write(settings: Settings, shown: list[Record], _older: str | None) -> bytes:
         triples = [triple for record in shown for triple in _triples(record)]
         spaces = vocab.prefixes(settings.root)
-        return serialize(triples, format=row.engine, prefixes=spaces) or b""  # type: ignore[arg-type]
+        return results.rdf(triples, cast(RdfFormat, row.engine), spaces)
 
     return write
 
