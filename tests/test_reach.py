@@ -39,7 +39,7 @@ def focus(shape: str, data: str, triple: str) -> set[str]:
     store = Store()
     store.bulk_extend(parse(PREFIXES + data, RdfFormat.TURTLE))
     (changed,) = parse(f"{PREFIXES}{triple} .", RdfFormat.TURTLE)
-    found = reach.Reach(shapes.graph, shapes.targeted).focus(store, [changed])
+    found = reach.derive(shapes.graph, shapes.targeted).focus(store, [changed])
     return {node.rpartition("/")[2] for nodes in found.values() for node in nodes}
 
 
@@ -97,7 +97,7 @@ def test_targets_are_told_from_others():
     shapes = shacl.Shapes([f"{PREFIXES} x:S a sh:NodeShape ; {TARGET} sh:nodeKind sh:IRI ."])
     store = Store()
     store.bulk_extend(parse(PREFIXES + DATA, RdfFormat.TURTLE))
-    found = reach.Reach(shapes.graph, shapes.targeted).targets(
+    found = reach.derive(shapes.graph, shapes.targeted).targets(
         store, {WHOLE: {"http://x/a", "http://x/b", "http://x/nobody"}}
     )
     assert found == {WHOLE: {"http://x/a"}}
@@ -109,7 +109,7 @@ def test_a_property_shape_is_judged_by_itself():
     shapes = shacl.Shapes([text + "sh:minCount 1 . x:Q sh:path x:q ; sh:maxCount 1 ."])
     store = Store()
     store.bulk_extend(parse(PREFIXES + DATA, RdfFormat.TURTLE))
-    one = reach.Reach(shapes.graph, shapes.targeted)
+    one = reach.derive(shapes.graph, shapes.targeted)
     part = Unit("http://x/S", "http://x/P")
     read = one.focus(store, [Quad(x("a"), x("p"), x("b"))])
     assert one.targets(store, read) == {part: {"http://x/a"}}
@@ -124,7 +124,7 @@ def test_a_blank_node_hides_nobody():
     store = Store()
     store.bulk_extend(parse(PREFIXES + DATA + " x:h x:p _:b . _:b a x:D .", RdfFormat.TURTLE))
     (changed,) = store.quads_for_pattern(x("h"), x("p"), None)
-    found = reach.Reach(shapes.graph, shapes.targeted).focus(store, [changed])
+    found = reach.derive(shapes.graph, shapes.targeted).focus(store, [changed])
     assert {node for nodes in found.values() for node in nodes} == {"http://x/h"}
 
 
@@ -168,7 +168,7 @@ def test_a_small_change_reaches_little(graph):
         NamedNode("https://w3id.org/intmk/ontology#motto"),
         Literal("Vielfalt", language="de"),
     )
-    reached = reach.Reach(judge.shapes.graph, judge.shapes.targeted).focus(store, [triple])
+    reached = reach.derive(judge.shapes.graph, judge.shapes.targeted).focus(store, [triple])
     assert reached
     assert all(unit.part.startswith(SHAPE) for unit in reached)
     assert {node for nodes in reached.values() for node in nodes} == {triple.subject.value}

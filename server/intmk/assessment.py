@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from pyoxigraph import (
@@ -39,7 +40,7 @@ from intmk import (
 )
 from intmk.errors import InvalidRequest, SourceSyntaxError
 from intmk.patch import Patch
-from intmk.report import Finding, Report
+from intmk.report import Finding
 from intmk.settings import Settings
 from intmk.vocab import BASE, LABELS, SOURCE_GRAPH, THEMES_GRAPH, TYPE
 
@@ -108,7 +109,7 @@ def _confined(settings: Settings, data: bytes) -> dict[str, Any]:
     return {
         "patch": patch.write(change, {}),
         "number": newest.number if newest else 0,
-        "found": _assess(change, before, queries, prefixes),
+        "found": _assess(change, before, settings.store, queries, prefixes),
     }
 
 
@@ -206,7 +207,11 @@ def _lines(quads: Iterable[Quad]) -> frozenset[str]:
 
 
 def _assess(
-    change: Patch, before: Quads, queries: catalogue.Catalogue, prefixes: Mapping[str, str]
+    change: Patch,
+    before: Quads,
+    folder: Path,
+    queries: catalogue.Catalogue,
+    prefixes: Mapping[str, str],
 ) -> dict[str, Any]:
     """Return what a change would do, as JSON values.
 
@@ -216,7 +221,7 @@ def _assess(
     """
     added, removed = filing.statements(change.added), filing.statements(change.removed)
     after = gate.follow(before, (before - removed) | added)
-    new, known = _findings(before, after)
+    new, known = _findings(before, after, gate.known(folder, before))
     created = _created(before, added)
     named = {term.value for quad in added | removed for term in quad if isinstance(term, NamedNode)}
     return {
@@ -230,17 +235,10 @@ def _assess(
     }
 
 
-def _findings(before: Quads, after: Quads) -> tuple[list[Finding], list[Finding]]:
+def _findings(before: Quads, after: Quads, was: gate.Known) -> tuple[list[Finding], list[Finding]]:
     """Return the findings that a change brings, and those that are there without it."""
-    found = gate.strict(before, after).findings
-    was = gate.strict(before, before) if found else Report()
-    keys = {_key(one) for one in was.findings}
-    new = [one for one in found if _key(one) not in keys and not one.is_known]
-    return new, [one for one in found if one not in new]
-
-
-def _key(finding: Finding) -> tuple[str, ...]:
-    return finding.rule, finding.focus, finding.path, finding.value, finding.message_en
+    found = gate.strict(before, after, was).findings
+    return [one for one in found if not one.is_known], [one for one in found if one.is_known]
 
 
 def _created(before: Quads, added: Quads) -> list[str]:

@@ -24,7 +24,7 @@ from intmk.store import Dump, Version
 _DUMP, _ABOUT = "dump.nq", "backup.json"
 # What else is kept, and nothing else: no name of an archive leads out of the store.
 _KEPT = re.compile(
-    rf"{record.FOLDER}/(?P<change>[0-9]+)\.rdfp|"
+    rf"{record.FOLDER}/(?P<change>[0-9]+)\.(?:rdfp|findings\.json)|"
     rf"{proposals.FOLDER}/[0-9]+/(proposal\.json|change\.rdfp|events\.jsonl|assessment\.json)",
     re.ASCII,
 )

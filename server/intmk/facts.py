@@ -154,9 +154,9 @@ def _stored(judged: Judged, quad: Quad) -> object | None:
 
 def _others(judged: Judged, quad: Quad, stored: object) -> Iterator[Quad]:
     """Yield other accepted values of the same property, from other passages."""
-    for other in judged.find(quad.subject, quad.predicate, None, _DEFAULT):
+    for other in sorted(judged.find(quad.subject, quad.predicate, None, _DEFAULT), key=str):
         if other.object != stored:
-            for said in judged.find(other.subject, other.predicate, other.object):
+            for said in sorted(judged.find(*tuple(other)[:3]), key=str):
                 if said.graph_name not in (_DEFAULT, quad.graph_name):
                     yield said
 

@@ -32,7 +32,7 @@ class Record(NamedTuple):
     the id that was current before. ``triples`` are those of the default graph, ``quads`` all.
     ``kind`` is one of those above, ``by`` the name of the token used. ``author`` and ``reason`` say
     whose change it is and why, ``proposal`` is the number of the proposal that it was, ``comment``
-    what its reviewer said.
+    what its reviewer said. ``findings`` counts what was doubtful in it and was let through.
     """
 
     number: int
@@ -47,6 +47,7 @@ class Record(NamedTuple):
     reason: str | None = None
     proposal: int | None = None
     comment: str | None = None
+    findings: int = 0
 
 
 def records(store: Path) -> list[Record]:

@@ -6,15 +6,18 @@ then domains and ranges that no shape speaks of. What is found wrong is left out
 
 import dataclasses
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 from pyoxigraph import BlankNode, NamedNode, Quad, RdfFormat, Store
 
-from intmk import checks, facts, passages, turtle, vocab
+from intmk import checks, facts, passages, reach, turtle, vocab
 from intmk.checks import Fault
 from intmk.judged import Judged, iri
+from intmk.patterns import Unit
 from intmk.reach import Reach, Units
 from intmk.report import Finding
 from intmk.shacl import Result, Shapes
@@ -30,6 +33,10 @@ class Change(NamedTuple):
     removed: set[Quad]
 
 
+Judging = Callable[[Change], list[tuple[Result, bool]]]
+"""What judges a graph that was mended so, each result with whether it was there before."""
+
+
 class Judge:
     """Shapes read once, with which any number of graphs and changes are judged."""
 
@@ -43,12 +50,16 @@ class Judge:
         """Whether of a change only what it reaches is judged."""
         return self._reach is not None
 
-    def hasten(self) -> None:
+    def hasten(self, kept: Path | None = None, key: Iterable[str] = ()) -> None:
         """Work out what each shape reads, so that changes are judged by what they reach.
 
-        It takes about as long as to judge ten thousand triples.
+        It takes about as long as to judge ten thousand triples, so it may be ``kept`` in a folder,
+        under the name that follows from ``key``, texts that tell these shapes from others.
         """
-        self._reach = Reach(self.shapes.graph, self.shapes.targeted)
+        graph, targeted = self.shapes.graph, self.shapes.targeted
+        self._reach = (
+            reach.kept(kept, key, graph, targeted) if kept else reach.derive(graph, targeted)
+        )
 
     def findings(
         self, judged: Judged, change: Change | None = None, lost: str = ""
@@ -59,6 +70,40 @@ class Judge:
         what was wrong before at the things it reaches (``is_known``). ``lost`` is text that could
         not be read: what the shapes miss of the things in it is not told.
         """
+
+        def results(mended: Change) -> list[tuple[Result, bool]]:
+            return self.results(judged.store, change and _with(change, mended))
+
+        return self._findings(judged, lost, results)
+
+    def revised(
+        self, was: Iterable[Finding], judged: Judged, change: Change, touched: AbstractSet[str]
+    ) -> list[Finding]:
+        """Return what is wrong with a whole graph, when ``was`` is what was before a change.
+
+        The members of ``judged`` say all that the graph says of the things ``touched``, to which
+        the rules that need no shapes may apply otherwise than before; nothing but warnings was
+        wrong. Needs ``hasten``.
+        """
+        was, reached = list(was), set(touched)
+
+        def results(mended: Change) -> list[tuple[Result, bool]]:
+            units = self._focus(judged.store, _with(change, mended)) or {}
+            reached.update(*units.values())
+            found = self.shapes.results(judged.store, units)
+            again = self._whole(judged.store, reached & {one.focus for one in was})
+            found += self.shapes.results(judged.store, again)
+            return [(result, False) for result in found]
+
+        found = self._findings(judged, "", results)
+        return [one for one in was if one.focus not in reached] + found
+
+    def _whole(self, store: Store, nodes: set[str]) -> Units:
+        """Return those of the nodes that are targets, to be judged by all shapes."""
+        units = {Unit(str(shape), str(shape)): nodes for shape in self.shapes.targeted}
+        return self._reach.targets(store, units) if self._reach else {}
+
+    def _findings(self, judged: Judged, lost: str, judge: Judging) -> list[Finding]:
         faults = list(checks.check(judged))
         without = {quad for fault in faults for quad in fault.wrong}
         misnamed = {one.finding.focus for one in faults if one.finding.rule in checks.NAMING}
@@ -68,7 +113,7 @@ class Judge:
         told = _Told(self, judged, faults, unbacked, lost)
         found = [fault.finding for fault in faults] + unbacked
         with _mended(judged.store, faults) as mended:
-            results = self.results(judged.store, change and _with(change, mended))
+            results = judge(mended)
             by_shapes = [_shape_finding(*one, judged) for one in results if told.is_news(one[0])]
         places = {(one.focus, one.path, one.value) for one in by_shapes}
         found += [*by_shapes, *facts.ranges(judged, without, places)]
@@ -174,7 +219,7 @@ class _Told:
             for quad in fault.wrong if not fault.right else ():
                 name = judged.name(quad.predicate)
                 self._left_out.setdefault(quad.subject, set()).add(name)
-        self._nameless = {NamedNode(one.focus) for one in about} | {
+        self._nameless = {NamedNode(one.focus) for one in about if one.severity == "error"} | {
             term
             for fault in faults
             for quad in fault.wrong

@@ -122,7 +122,8 @@ class Judged:
         """Return what the source graph says of a passage or a source."""
         said: Said = {}
         if isinstance(node, NamedNode):
-            for quad in self.find(node, None, None, SOURCE_GRAPH):
+            # Sorted, because of several values the rules look at the first.
+            for quad in sorted(self.find(node, None, None, SOURCE_GRAPH), key=str):
                 said.setdefault(quad.predicate, []).append(quad.object)
         return said
 

@@ -3,11 +3,14 @@
 ``<store>/changes/<number>.rdfp`` is the RDF Patch from the version before to the version of that
 number; who published it, when and why stands in the journal. A patch is on the disk before its
 version becomes current, and counts from the moment the journal names it. The first patch begins
-with nothing, so all of them together give every version again, whichever are still kept.
+with nothing, so all of them together give every version again, whichever are still kept. What was
+doubtful in a change, and new with it, stands in ``<number>.findings.json`` beside it.
 """
 
+import json
 import uuid
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +18,7 @@ from intmk import durable, journal, patch
 from intmk.errors import NotFound
 from intmk.journal import Record
 from intmk.patch import Patch
+from intmk.report import Finding, Report
 
 FOLDER = "changes"
 
@@ -38,6 +42,28 @@ def keep(store: Path, number: int, version: str, before: Path | None, after: byt
         with before.open("rb") as file:
             change = patch.difference(file, news)
     durable.write(_path(store, number), patch.write(change, _heading(number, version, previous)))
+
+
+def keep_findings(store: Path, number: int, report: Report) -> None:
+    """Write what is doubtful in a publication that is about to be made, and lets it through."""
+    path = _findings_path(store, number)
+    path.unlink(missing_ok=True)
+    if report.findings:
+        found = [asdict(one) for one in report.findings]
+        durable.write(path, json.dumps(found, ensure_ascii=False, indent=1) + "\n")
+
+
+def findings(store: Path, number: int) -> list[Finding]:
+    """Return what was doubtful in a publication when it was made."""
+    try:
+        text = _findings_path(store, number).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return []
+    return [Finding(**one) for one in json.loads(text)]
+
+
+def _findings_path(store: Path, number: int) -> Path:
+    return store / FOLDER / f"{number}.findings.json"
 
 
 def _heading(number: int, version: str, previous: dict[str, str]) -> dict[str, str]:

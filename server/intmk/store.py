@@ -30,7 +30,7 @@ from pyoxigraph import (
     serialize,
 )
 
-from intmk import journal, quality, record, sources
+from intmk import journal, quality, record, sources, standing
 from intmk.errors import BuildRefused, Busy, GraphError, NotFound
 from intmk.report import Report
 from intmk.sources import Collection, Progress, collect, materialise, quiet
@@ -98,19 +98,22 @@ def build(
     """
     with exclusive(store):
         inputs = fingerprint(root)
-        dump = canonical_dump(_checked_quads(root, check, progress))
+        quads, report = _checked(root, check, progress)
+        dump = canonical_dump(quads)
         if dump.id != current_version(store) and is_written(store) and not discard_updates:
             raise UpdatesPresent(
                 f"{store} was written to since it was built.",
                 hint="Save it with intmk export or intmk backup, bring what is to stay into the "
                 "files, and run: intmk build --discard-updates",
             )
-        version = publish(store, dump, journal.BUILD, keep=keep, progress=progress)
+        version = publish(
+            store, dump, journal.BUILD, keep=keep, progress=progress, report=report
+        )  # fmt: skip
         _replace(store / INPUTS, lambda path: path.write_text(f"{inputs} {version.id}\n"))
         return version
 
 
-def _checked_quads(root: Path, check: Check, progress: Progress) -> set[Quad]:
+def _checked(root: Path, check: Check, progress: Progress) -> tuple[set[Quad], Report]:
     collection = collect(root, progress)
     report = check(collection)
     if report.exit_code:
@@ -118,7 +121,7 @@ def _checked_quads(root: Path, check: Check, progress: Progress) -> set[Quad]:
         raise BuildRefused(
             f"{errors} statements in {root} are wrong.", report, hint="Mend them and build again."
         )
-    return dataset(collection)
+    return dataset(collection), report
 
 
 def dataset(collection: Collection) -> set[Quad]:
@@ -159,17 +162,21 @@ def publish(
     keep: int = KEEP,
     progress: Progress = quiet,
     why: Mapping[str, Any] | None = None,
+    report: Report | None = None,
 ) -> Version:
     """Store a dataset as a version and make it current; whoever calls holds the lock.
 
-    ``kind``, ``by`` and ``why`` (further fields of a record) are for the journal. What changes is
-    recorded first (see ``record``). A dataset that is current already is left as it is.
+    ``kind``, ``by`` and ``why`` (further fields of a record) are for the journal; ``report`` is
+    what was found when the dataset was judged, if it was. What changes is recorded first (see
+    ``record``), with the findings that are new. A dataset that is current already is left as it is.
     """
     target, previous = store / VERSIONS / dump.id, current_version(store)
     made = not target.is_dir()
     if made:
         progress("storing", 0, 1)
         _write(target, dump.data)
+    if report:
+        standing.write(target, report)
     quads, before = dump.data.count(b"\n"), journal.last(store)
     if previous != dump.id or before is None:
         progress("publishing", 0, 1)
@@ -177,12 +184,20 @@ def publish(
         number = before.number + 1 if before else 1
         old = store / VERSIONS / parent / "dump.nq" if parent else None
         record.keep(store, number, dump.id, old, dump.data)
+        news = _news(store, parent, report)
+        record.keep_findings(store, number, news)
         new = journal.Record(0, dump.id, "", parent, dump.triples, quads, kind, by)
-        new = new._replace(**(why or {}))
+        new = new._replace(**(why or {}), findings=len(news.findings))
         before = journal.record(store, new, lambda: _point(store, dump.id))
         _tidy(store, {dump.id, previous}, keep)
     progress("publishing", 1, 1)
     return Version(dump.id, target, quads, previous != dump.id, before.number)
+
+
+def _news(store: Path, parent: str | None, report: Report | None) -> Report:
+    """Return what was found in a version and not in the one before."""
+    was = standing.read(store / VERSIONS / parent) if parent else None
+    return standing.news(report, was) if report else Report()
 
 
 def _point(store: Path, name: str) -> None:

@@ -36,7 +36,6 @@ from intmk.changes import Change
 from intmk.report import Report
 from intmk.settings import Settings, read
 
-GATES: dict[str, gate.Gate] = {"on": gate.strict, "off": gate.open_}
 _QUEUE = "queue"
 _GRACE_S = 30.0
 _TOLD_FINDINGS = 100
@@ -186,13 +185,13 @@ def _confined(settings: Settings, change: Change) -> Written:
         before = store.load_current(settings.store)
         changed = changes.apply(before, change, prefixes, vocab.BASE, settings.write_bytes)
         after = gate.follow(before, changed.quads)
-        _pass(GATES[settings.gate](before, after))
+        report = _pass(settings, before, after)
         dump = store.canonical_dump(after)
         # From here on it is only files, and better not stopped half-way through.
         set_deadline(0)
         made = store.publish(
             settings.store, dump, _kind(change), change.by, keep=settings.keep_versions,
-            why=change.why,
+            why=change.why, report=report,
         )  # fmt: skip
         # What cannot be filed now is filed with the next change.
         with contextlib.suppress(OSError, errors.GraphError):
@@ -223,8 +222,14 @@ def _check_version(folder: Path, change: Change) -> None:
         )
 
 
-def _pass(report: Report) -> None:
-    """Raise WriteRefused with what is wrong."""
+def _pass(settings: Settings, before: gate.Quads, after: gate.Quads) -> Report | None:
+    """Return the report on what a write leads to, None when the operator has opened the gate.
+
+    Raises WriteRefused with what is wrong.
+    """
+    if settings.gate == "off":
+        return None
+    report = gate.strict(before, after, gate.known(settings.store, before))
     wrong = [finding for finding in report.findings if finding.severity == "error"]
     if wrong:
         raise errors.WriteRefused(
@@ -232,6 +237,7 @@ def _pass(report: Report) -> None:
             hint=wrong[0].message_en,
             findings=[asdict(finding) for finding in wrong[:_TOLD_FINDINGS]],
         )
+    return report
 
 
 if __name__ == "__main__":
