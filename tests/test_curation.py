@@ -88,7 +88,7 @@ def test_an_accepted_proposal_is_a_version(settings: Settings) -> None:
     assert names(settings) == {"x"}
     newest = journal.last(settings.store)
     assert newest
-    assert newest[6:] == ("proposal", "rev", "Ada", "a reason", number, "fine")
+    assert newest[6:12] == ("proposal", "rev", "Ada", "a reason", number, "fine")
     assert (newest.number, newest.id) == (written.number, written.version)
     assert proposals.state(settings.store, number) == "accepted"
     (event,) = proposals.events(settings.store, number)

@@ -116,15 +116,16 @@ def _revised(before: Quads, after: Quads, said: Quads, was: Known) -> list[Findi
     rules = {quad for quad in before if quad.graph_name in _RULES}
     judge = Judge(_rules(rules))
     judge.hasten(was.folder, sorted(map(str, rules)))
+    # The shapes rely on the class hierarchy, whoever says it.
+    terms = {Quad(*tuple(quad)[:3]) for quad in rules if quad.graph_name == ONTOLOGY_GRAPH}
+    held = {quad for quad in before if quad.graph_name == DefaultGraph()} | terms
+    now = terms | said
     graph = Store()
-    named = (quad for quad in after if quad.graph_name != DefaultGraph())
-    ontology = (Quad(*tuple(quad)[:3]) for quad in rules if quad.graph_name == ONTOLOGY_GRAPH)
-    graph.bulk_extend([*named, *said, *ontology])
-    held = {quad for quad in before if quad.graph_name == DefaultGraph()}
+    graph.bulk_extend([*(quad for quad in after if quad.graph_name != DefaultGraph()), *now])
     things = touched.things(graph, before ^ after)
     members = _members({quad for thing in things for quad in _said_of(graph, thing)})
     found = judge.revised(
-        was.report.findings, Judged(members, known=graph), Change(set(said - held), held - said),
+        was.report.findings, Judged(members, known=graph), Change(now - held, held - now),
         {thing.value for thing in things},
     )  # fmt: skip
     return [_placed(graph, one) for one in found]
@@ -142,15 +143,11 @@ def _placed(graph: Store, finding: Finding) -> Finding:
     if finding.file or not finding.focus:
         return finding
     focus, path = NamedNode(finding.focus), NamedNode(finding.path) if finding.path else None
-    found = [quad for quad in _said_of(graph, focus) if not _is_disputed(graph, quad.graph_name)]
-    for is_near in (
-        lambda quad: quad.predicate == path and str(quad.object) == finding.value,
-        lambda quad: quad.predicate == path,
-        lambda _: True,
-    ):
-        if near := [quad.graph_name for quad in found if is_near(quad)]:
-            return dataclasses.replace(finding, file=_name(min(near, key=_order)))
-    return finding
+    said = [quad for quad in _said_of(graph, focus) if not _is_disputed(graph, quad.graph_name)]
+    near = [quad for quad in said if quad.predicate == path]
+    nearest = [quad for quad in near if str(quad.object) == finding.value]
+    graphs = [quad.graph_name for quad in nearest or near or said]
+    return dataclasses.replace(finding, file=_name(min(graphs, key=_order))) if graphs else finding
 
 
 def _is_disputed(graph: Store, passage: object) -> bool:

@@ -13,10 +13,9 @@ from typing import NamedTuple
 
 from pyoxigraph import BlankNode, Literal, NamedNode, Quad, Store
 from rdflib import Graph, URIRef, Variable
-from rdflib.term import Node
 
 from intmk import durable, patterns
-from intmk.patterns import THIS, Reader, Unit, Use
+from intmk.patterns import THIS, Reader, Step, Unit, Use
 
 Units = dict[Unit, set[str]]
 """Focus nodes, by what judges them."""
@@ -120,7 +119,7 @@ def _way(use: Use) -> Way:
     return Way(use.unit, use.predicate, terms, use.group.text())  # type: ignore[arg-type]
 
 
-def _term(term: Node) -> str:
+def _term(term: Step) -> str:
     """Return a variable as a query has it, a constant as the engine writes it."""
     if isinstance(term, Variable):
         return f"?{term}"

@@ -6,6 +6,7 @@ is said otherwise than before, whatever refers to it is touched as well.
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 from pyoxigraph import NamedNode, Quad, Store
 
@@ -22,30 +23,28 @@ def things(store: Store, changed: Iterable[Quad]) -> set[NamedNode]:
     these things as they would among all others, if they see all that is said of them.
     """
     changed = list(changed)
-    found = {quad.subject for quad in changed} | {quad.graph_name for quad in changed}
-    for thing in {quad.subject for quad in changed if quad.predicate in _TELLING}:
-        found |= {quad.subject for quad in store.quads_for_pattern(None, None, thing)}
-        found |= {quad.subject for quad in store.quads_for_pattern(None, None, None, thing)}
+    found = _nodes(term for quad in changed for term in (quad.subject, quad.graph_name))
+    for thing in _nodes(quad.subject for quad in changed if quad.predicate in _TELLING):
+        found |= _nodes(quad.subject for quad in store.quads_for_pattern(None, None, thing))
+        found |= _nodes(quad.subject for quad in store.quads_for_pattern(None, None, None, thing))
     labels = {quad.object for quad in changed if quad.predicate == LABEL}
-    return {one for one in _with_namesakes(store, found, labels) if isinstance(one, NamedNode)}
+    return _with_namesakes(store, found, labels)
 
 
-def _with_namesakes(store: Store, found: set[object], labels: set[object]) -> set[object]:
+def _nodes(terms: Iterable[object]) -> set[NamedNode]:
+    return {term for term in terms if isinstance(term, NamedNode)}
+
+
+def _with_namesakes(store: Store, found: set[NamedNode], labels: set[Any]) -> set[NamedNode]:
     """Return things with those that have one of their names, or one of ``labels``, and theirs."""
-    told: set[object] = set()
-    new = set(found)
-    while new or labels:
-        labels |= {
-            quad.object
-            for thing in new
-            if isinstance(thing, NamedNode)
-            for quad in store.quads_for_pattern(thing, LABEL, None)
-        }
-        same = {
-            quad.subject
-            for label in labels - told
-            for quad in store.quads_for_pattern(None, LABEL, label)
-        }
-        told, labels, new = told | labels, set(), same - found
-        found |= new
+    told: set[Any] = set()
+    new = found
+    while new or labels - told:
+        for thing in new:
+            labels |= {quad.object for quad in store.quads_for_pattern(thing, LABEL, None)}
+        quads = (q for label in labels - told for q in store.quads_for_pattern(None, LABEL, label))
+        same = _nodes(quad.subject for quad in quads)
+        told |= labels
+        new = same - found
+        found = found | new
     return found
