@@ -7,7 +7,7 @@ import pytest
 
 from intmk.board import Board
 
-QUESTION, ADDRESS = b"q" * 16, b"a" * 16
+QUESTION, ADDRESS, MAILBOX = b"q" * 16, b"a" * 16, b"12-3"
 
 
 @pytest.fixture
@@ -21,10 +21,10 @@ def test_a_question_is_seen_while_it_is_answered(boards: tuple[Board, Board]) ->
     worker, front = boards
     worker.rest(1, 4711)
     assert front.find(QUESTION) is None
-    worker.begin(1, 4711, QUESTION, ADDRESS)
+    worker.begin(1, 4711, QUESTION, ADDRESS, MAILBOX)
     found = front.find(QUESTION)
     assert found
-    assert (found.pid, found.question, found.address) == (4711, QUESTION, ADDRESS)
+    assert found[:1] + found[2:] == (4711, QUESTION, ADDRESS, MAILBOX)
     assert found.age_s >= 0
     assert front.busy() == [found]
     worker.rest(1, 4711)
@@ -34,7 +34,7 @@ def test_a_question_is_seen_while_it_is_answered(boards: tuple[Board, Board]) ->
 def test_a_worker_that_ended_leaves_its_question(boards: tuple[Board, Board]) -> None:
     """Releasing a slot tells what was in it, once."""
     board, _ = boards
-    board.begin(0, 4711, QUESTION, ADDRESS)
+    board.begin(0, 4711, QUESTION, ADDRESS, MAILBOX)
     slot = board.release(4711)
     assert slot
     assert slot.question == QUESTION

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from intmk import errors, wire
+from intmk import errors
 from intmk.engine import Answer, Asker, Engine, Question, Workers, asker
 from server_fixtures import A, B, await_end, descendants, make_settings, publish, running
 
@@ -256,7 +256,7 @@ def test_a_full_queue_says_so_at_once(store: Path) -> None:
     """With one worker busy and one place in the queue, the next question is turned away."""
     limits = {
         "query_workers": 1,
-        "queue_length": 0,
+        "queue_length": 1,
         "queue_wait_s": 0.5,
         "query_timeout_s": 60,
         "slow_after_s": 60,
@@ -276,12 +276,13 @@ def test_a_new_version_takes_over_without_a_failed_question(tmp_path: Path) -> N
     with running(tmp_path) as (engine, _):
         for version in ("v2", "v3"):
             publish(tmp_path, version)
-            assert engine.version() == version
+            assert engine.newest() == version
             seen = ask(engine, "ASK {}").version
             while seen != version:
                 answer = ask(engine, "SELECT ?v { ?s owl:versionInfo ?v }")
                 assert values(answer) == [answer.version]
                 seen = answer.version
+            assert engine.version() == version
 
 
 def test_a_killed_nursery_is_started_again(store: Path) -> None:
@@ -413,11 +414,48 @@ def test_a_worker_ends_when_its_client_has_left(store: Path) -> None:
 
 
 def test_a_worker_ends_when_its_front_is_gone(store: Path) -> None:
-    """A connection that is dropped has the same effect, whatever ended the other side."""
+    """Nobody computes for a front process that was killed."""
     with running(store, query_timeout_s=60) as (engine, _):
-        front = socket.socket(socket.AF_UNIX)
-        front.connect(str(engine.directory / "queries"))
-        front.sendall(wire.pack(Question(ENDLESS, ALL), bytes(16), bytes(16)))
+        front = os.fork()
+        if front == 0:
+            ask(engine, ENDLESS)
+            os._exit(0)
         worker = _busy_worker(engine)
-        front.close()
+        os.kill(front, signal.SIGKILL)
+        os.waitpid(front, 0)
         await_end([worker])
+        assert ask(engine, "ASK {}").read()
+
+
+def test_a_question_of_megabytes_is_answered(engine: Engine) -> None:
+    """What does not fit into a datagram takes another way, and leaves no file behind."""
+    long = "SELECT ?x { VALUES ?x { 'ä' } }" + "# ö\n" * 500_000
+    for _ in range(3):
+        assert values(ask(engine, long)) == ["ä"]
+        assert values(ask(engine, "SELECT (1 AS ?x) {}")) == ["1"]
+
+
+def test_answers_are_not_mixed_up(engine: Engine) -> None:
+    """Many threads, some of whose questions fail, each get their own answer."""
+
+    def answered(number: int) -> str:
+        if number % 7 == 0:
+            with pytest.raises(errors.QuerySyntaxError):
+                ask(engine, "SELECT * { ) }")
+        return values(ask(engine, f"SELECT ({number} AS ?x) {{}}"))[0]
+
+    with ThreadPoolExecutor(16) as pool:
+        assert list(pool.map(answered, range(400))) == [str(number) for number in range(400)]
+
+
+def test_who_leaves_takes_the_mailbox_away(store: Path) -> None:
+    """Answers to abandoned questions reach nobody, least of all the next question."""
+    with running(store, query_timeout_s=60) as (engine, _):
+        for _ in range(3):
+            asker.set(Asker(os.urandom(16), has_left=lambda: True))
+            with pytest.raises(errors.ClientLeft):
+                ask(engine, ENDLESS)
+            asker.set(None)
+            assert json.loads(ask(engine, "ASK {}").read())["boolean"] is True
+        names = [path.name for path in engine.directory.iterdir()]
+    assert sum("-" in name for name in names) <= 1

@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from typing import IO, Any, NamedTuple
 
 from intmk import errors, evaluation, nursery, wire
 from intmk.board import Board
+from intmk.mailbox import Mailbox
 from intmk.settings import Settings
 
 Question = wire.Question
@@ -32,9 +32,6 @@ Question = wire.Question
 _IN_MEMORY_BYTES = 2_000_000
 _CONTROL_TIMEOUT_S = 5.0
 _START_PAUSE_S = 0.2
-# A question that takes longer is looked after this often: is it being answered, and read?
-# As the kernel keeps it (struct timeval), which saves a system call for each read.
-_PATIENCE = struct.pack("@ll", 0, 100_000)
 # How long after its deadline a worker that the kernel did not end is ended by us.
 _GRACE_S = 2.0
 
@@ -80,13 +77,15 @@ asker: ContextVar[Asker | None] = ContextVar("asker", default=None)
 
 
 class Engine:
-    """Asks the workers of one nursery, found in its directory. Holds no connection open."""
+    """Asks the workers of one nursery, found in its directory; safe to be used by many threads."""
 
     def __init__(self, directory: Path, settings: Settings) -> None:
         """Take the nursery's directory and the settings with which it was started."""
         self.directory = directory
         self._settings = settings
-        self._queries = str(directory / "queries")
+        self._own = threading.local()
+        self._asked = 0
+        self._lock = threading.Lock()
 
     def ask(self, question: Question) -> Answer:
         """Return the answer to a question.
@@ -96,11 +95,62 @@ class Engine:
         worker found wrong with the query (see ``errors``).
         """
         by = asker.get() or Asker(os.urandom(16))
-        connection = _connect(self._queries)
-        return _Conversation(self, self._settings, connection, by).answer(question)
+        with self._place():
+            conversation = _Conversation(self, self._settings, self._mailbox(), by)
+            try:
+                return conversation.answer(question)
+            finally:
+                if not conversation.is_over:
+                    self._leave(by.question)
+
+    @contextlib.contextmanager
+    def _place(self) -> Iterator[None]:
+        """Hold a place among the questions that are answered or wait; raises Busy without one."""
+        with self._lock:
+            self._asked += 1
+            is_crowded = self._asked > self._settings.queue_length
+        try:
+            if is_crowded and self._asked > self._settings.queue_length + self._board.workers():
+                raise _busy("The queue is full.")
+            yield
+        finally:
+            with self._lock:
+                self._asked -= 1
+
+    def _mailbox(self) -> Mailbox:
+        """Return this thread's mailbox. Raises Unavailable when there is no nursery."""
+        try:
+            found: Mailbox = self._own.mailbox
+        except AttributeError:
+            try:
+                found = self._own.mailbox = Mailbox(str(self.directory))
+            except OSError as error:
+                raise _unavailable() from error
+        return found
+
+    def _leave(self, question: bytes) -> None:
+        """Let nobody go on with a question, and nothing of its answer reach the next."""
+        self._own.mailbox.close()
+        del self._own.mailbox
+        with contextlib.suppress(errors.Unavailable):
+            if self.is_begun(question):
+                self._control({"left": question.hex()})
 
     def version(self) -> str:
-        """Return the id of the current version; raises Unavailable when nothing is built."""
+        """Return the id of the version that new questions are put to.
+
+        Raises Unavailable when nothing is built.
+        """
+        try:
+            return self._board.version
+        except errors.Unavailable:
+            return self.newest()
+
+    def newest(self) -> str:
+        """Return the id of the version built last, which is asked a moment later.
+
+        Raises Unavailable when nothing is built.
+        """
         try:
             return nursery.current(self._settings.store)
         except OSError as error:
@@ -113,12 +163,12 @@ class Engine:
 
     def cancel(self, question: bytes) -> bool:
         """Stop a question that is being answered; returns whether there was one."""
-        found: bool = self._control({"cancel": question.hex()})["found"]
+        found: bool = self._control({"cancelled": question.hex()})["found"]
         return found
 
     def ended(self, question: bytes) -> str | None:
-        """End the worker that is at a question, and return why such a worker ended: one of
-        ``nursery.REASONS``, ``share``, ``crowd``, ``cancelled``, or None when that is not known."""
+        """Return why the worker ended that was at a question: one of ``nursery.REASONS``,
+        ``share``, ``crowd``, ``cancelled``, or None when that is not known."""
         reason: str | None = self._control({"ended": question.hex()})["ended"]
         return reason
 
@@ -128,7 +178,10 @@ class Engine:
 
     @cached_property
     def _board(self) -> Board:
-        return Board(self.directory / "board")
+        try:
+            return Board(self.directory / "board")
+        except OSError as error:
+            raise _unavailable() from error
 
     def _control(self, request: dict[str, object]) -> dict[str, Any]:
         with _connect(str(self.directory / "control")) as connection:
@@ -156,14 +209,13 @@ def _connect(path: str) -> socket.socket:
 
 
 class _Conversation:
-    """One question and its answer on one connection."""
+    """One question and its answer. Until it ``is_over`` something may still arrive."""
 
-    def __init__(
-        self, engine: Engine, settings: Settings, connection: socket.socket, by: Asker
-    ) -> None:
+    def __init__(self, engine: Engine, settings: Settings, mailbox: Mailbox, by: Asker) -> None:
+        self.is_over = False
         self._engine = engine
         self._settings = settings
-        self._connection = connection
+        self._mailbox = mailbox
         self._by = by
         self._frames = wire.frames(self._receive)
         self._started = time.perf_counter()
@@ -171,26 +223,23 @@ class _Conversation:
         self._has_head = False
 
     def answer(self, question: Question) -> Answer:
-        with self._connection:
-            self._ask(question)
-            kind, media_type, version = self._frame()[1].decode().split("\n")
-            self._has_head = True
-            content, length = self._content()
+        self._ask(wire.pack(question, self._by.question, self._by.address))
+        kind, media_type, version = self._frame()[1].decode().split("\n")
+        self._has_head = True
+        content, length = self._content()
         seconds = time.perf_counter() - self._started
         return Answer(kind, media_type, version, content, length, seconds)
 
-    def _ask(self, question: Question) -> None:
-        frame = wire.pack(question, self._by.question, self._by.address)
-        # What is short the kernel takes at once; the rest waits for a worker to read it.
-        self._connection.settimeout(self._settings.queue_wait_s if len(frame) > 65_536 else None)
-        try:
-            self._connection.sendall(frame)
-        except TimeoutError:
-            raise self._no_worker() from None
-        except OSError:
-            raise _unavailable() from None
-        self._connection.setblocking(True)
-        self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _PATIENCE)
+    def _ask(self, question: bytes) -> None:
+        while True:
+            try:
+                self._mailbox.send(question)
+            except BlockingIOError:
+                self._look_around()
+            except OSError:
+                raise _unavailable() from None
+            else:
+                return
 
     def _content(self) -> tuple[bytes | IO[bytes], int]:
         parts: list[bytes] = []
@@ -226,39 +275,49 @@ class _Conversation:
             yield body
 
     def _frame(self) -> tuple[bytes, bytes]:
-        try:
+        letter, body = next(self._frames)
+        error = b""
+        while letter == b"P":
+            error += body
             letter, body = next(self._frames)
-        except (EOFError, ConnectionError):
-            raise self._lost(self._engine.ended(self._by.question)) from None
+        self.is_over = letter in b"ZEL"
         if letter == b"E":
-            raise wire.unpack_error(json.loads(body))
+            raise wire.unpack_error(json.loads(error + body))
+        if letter == b"L":
+            raise self._lost(body.decode())
         return letter, body
 
     def _receive(self) -> bytes:
         """Return what has arrived, looking after the question while nothing does."""
         while True:
             try:
-                return self._connection.recv(wire.CHUNK_BYTES)
+                return self._mailbox.receive()
             except BlockingIOError:
                 self._look_around()
 
     def _look_around(self) -> None:
-        """Raise ClientLeft, Busy or QueryTimeout when waiting on makes no sense.
-
-        Hanging up is what stops the worker, see ``evaluation``.
-        """
+        """Raise ClientLeft, Busy, QueryTimeout or what ended the worker when waiting on makes no
+        sense."""
         if self._by.has_left():
             raise errors.ClientLeft("The client hung up.")
+        if not self._mailbox.is_read():
+            raise _unavailable()
         now = time.perf_counter()
-        if self._begun is None and (self._has_head or self._engine.is_begun(self._by.question)):
+        is_begun = self._engine.is_begun(self._by.question)
+        if self._begun is None and (self._has_head or is_begun):
             self._begun = now
-        if self._begun is None and now - self._started > self._settings.queue_wait_s:
-            raise self._no_worker()
-        if self._begun is not None:
-            limit_s = self._settings.query_timeout_s + _GRACE_S
-            if not self._has_head and now - self._begun > limit_s:
-                self._engine.ended(self._by.question)
-                raise self._too_slow()
+        if self._begun is None:
+            if now - self._started > self._settings.queue_wait_s:
+                raise self._no_worker()
+        elif not is_begun:
+            self._look_closely()
+        elif now - self._begun > self._settings.query_timeout_s + _GRACE_S and not self._has_head:
+            raise self._too_slow()
+
+    def _look_closely(self) -> None:
+        """Raise what ended the worker, unless its last words have just arrived."""
+        if not self._mailbox.has_letter():
+            raise self._lost(self._engine.ended(self._by.question))
 
     def _no_worker(self) -> errors.Busy:
         return _busy(f"No worker was free for {self._settings.queue_wait_s:g} s.")

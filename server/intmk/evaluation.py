@@ -1,15 +1,13 @@
 """A query worker: takes one question at a time, evaluates it within limits, streams the answer.
 
-The engine can neither be timed out nor interrupted, so the kernel ends the whole process: by an
-alarm on the deadline, and by the signal of a connection whose other side has hung up (O_ASYNC), so
-that nobody computes for a client that has gone. ``isolation`` holds the other limits.
+The engine can neither be timed out nor interrupted, so the kernel ends the whole process by an
+alarm on the deadline; ``isolation`` holds the other limits. The nursery ends a worker whose client
+has gone.
 """
 
-import fcntl
 import io
 import os
 import re
-import select
 import signal
 import socket
 import struct
@@ -28,10 +26,9 @@ from pyoxigraph import (
 
 from intmk import errors, formats, results, services, sparql, wire
 from intmk.board import Board
+from intmk.mailbox import Letter, Questions
 from intmk.results import Answer
 
-# The nursery is looked for this often; it is the longest a worker outlives it when idle.
-_PARENT_POLL_S = 1.0
 # Whatever may be a prefix in a query; what is not does no harm.
 _PREFIX = re.compile(r"([\w.-]+):")
 _RESULTS = {row.extension: row for row in formats.RESULTS}
@@ -55,11 +52,11 @@ class Limits:
 
 
 class _Lost(Exception):  # noqa: N818 - not a failure: nobody waits for this answer any more
-    """The other side of the connection has gone."""
+    """The mailbox of this answer has gone."""
 
 
 class Worker:
-    """Answers questions from the listening socket until the nursery ends or retires it."""
+    """Answers questions until the nursery ends or retires it."""
 
     def __init__(
         self, store: Store, version: str, prefixes: Mapping[str, str], base: str, limits: Limits
@@ -73,27 +70,29 @@ class Worker:
         self._is_idle = False
         self._is_retired = False
 
-    def run(self, clients: "Clients", parent: int, board: Board, slot: int) -> None:
+    def run(
+        self, questions: Questions, answers: socket.socket, parent: int, board: Board, slot: int
+    ) -> None:
         """Answer until retired (SIGTERM) or until the process ``parent`` has gone.
 
-        What is being answered stands in a slot of the board.
+        Answers leave by a socket of this worker's own. What is being answered stands in a slot of
+        the board.
         """
         signal.signal(signal.SIGTERM, self._retire)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.signal(signal.SIGIO, signal.SIG_DFL)
+        _limit_waiting(answers, self._limits.send_timeout_s)
         pid = os.getpid()
         priority = os.getpriority(os.PRIO_PROCESS, 0)
         board.rest(slot, pid)
         while not self._is_retired and os.getppid() == parent:
-            # Idle is only who has accepted nothing yet: then a worker may end at any moment.
-            self._is_idle = True
-            clients.wait()
-            self._is_idle = False
-            connection = clients.accept()
-            if connection is None:
+            letter = questions.take()
+            if letter is None:
+                # Idle is only who has taken nothing yet: then a worker may end at any moment.
+                self._is_idle = True
+                questions.wait()
+                self._is_idle = False
                 continue
-            with connection:
-                self._serve(connection, board, slot, pid)
+            self._serve(letter, answers, board, slot, pid)
             board.rest(slot, pid)
             if os.getpriority(os.PRIO_PROCESS, 0) != priority:
                 # In the slow lane: there is a worker in this one's place already.
@@ -104,30 +103,35 @@ class Worker:
             os._exit(0)
         self._is_retired = True
 
-    def _serve(self, connection: socket.socket, board: Board, slot: int, pid: int) -> None:
-        connection.setblocking(True)
+    def _serve(
+        self, letter: Letter, answers: socket.socket, board: Board, slot: int, pid: int
+    ) -> None:
+        if not letter.question:
+            return
+        question, name, address = wire.unpack(letter.question)
+        board.begin(slot, pid, name, address, letter.mailbox)
+        # In this order: who leaves takes the mailbox away and then looks at the board.
+        if not letter.is_waited_for():
+            return
         try:
-            _, body = next(wire.frames(lambda: connection.recv(wire.CHUNK_BYTES)))
-            question, name, address = wire.unpack(body)
-            board.begin(slot, pid, name, address)
-            self._answer(connection, question)
+            self._answer(_Output(answers, letter.sender, self._limits), question)
         except BlockingIOError:
             # A client that takes nothing: only the end of the process tells a cut from an end.
             os._exit(0)
-        except (_Lost, EOFError, BrokenPipeError, ConnectionError):
+        except _Lost:
             return
 
-    def _answer(self, connection: socket.socket, question: wire.Question) -> None:
-        with _Watch(connection, self._limits.query_timeout_s) as watch:
-            output = _Output(connection, self._limits, watch)
-            try:
-                self._evaluate(question, output)
-                output.end(wire.frame(b"Z"))
-            except errors.GraphError as error:
-                output.end(wire.json_frame(b"E", wire.pack_error(error)))
-            except MemoryError:
-                # There is none left to say so with; the nursery knows this signal.
-                os.abort()
+    def _answer(self, output: "_Output", question: wire.Question) -> None:
+        try:
+            output.resume()
+            self._evaluate(question, output)
+            output.end(wire.frame(b"Z"))
+        except errors.GraphError as error:
+            for frame in wire.error_frames(error):
+                output.end(frame)
+        except MemoryError:
+            # There is none left to say so with; the nursery knows this signal.
+            os.abort()
 
     def _evaluate(self, question: wire.Question, output: "_Output") -> None:
         services.hand_over(question.text, self._prefixes, self._base)
@@ -163,81 +167,22 @@ class Worker:
         return {name: self._prefixes[name] for name in names if name in self._prefixes}
 
 
-class Clients:
-    """Those who connect to a listening socket that several workers share."""
-
-    def __init__(self, listener: socket.socket) -> None:
-        """Take the socket; what waiting for it needs is opened now."""
-        listener.setblocking(False)
-        self._listener = listener
-        # Of workers that wait so, a client wakes one; with poll it would wake all (Linux 4.5).
-        self._poll = select.epoll() if hasattr(select, "epoll") else select.poll()
-        self._poll.register(listener, select.POLLIN | getattr(select, "EPOLLEXCLUSIVE", 0))
-
-    def wait(self) -> None:
-        """Return when somebody connects, or after a while."""
-        is_epoll = hasattr(select, "epoll")
-        self._poll.poll(_PARENT_POLL_S if is_epoll else _PARENT_POLL_S * 1000)
-
-    def accept(self) -> socket.socket | None:
-        """Return the next connection, or None when another worker was faster."""
-        try:
-            return self._listener.accept()[0]
-        except BlockingIOError:
-            return None
-
-
-class _Watch:
-    """Ends this process after so many seconds of evaluation, or when the other side hangs up."""
-
-    def __init__(self, connection: socket.socket, seconds: float) -> None:
-        self._connection = connection
-        self._left_s = seconds
-        self._is_running = False
-
-    def __enter__(self) -> "_Watch":
-        """Start the clock. Raises _Lost when the other side has gone already."""
-        fcntl.fcntl(self._connection, fcntl.F_SETOWN, os.getpid())
-        fcntl.fcntl(self._connection, fcntl.F_SETFL, os.O_RDWR | os.O_ASYNC)
-        try:
-            # The front says nothing after its question, so this is either the end or nothing.
-            self._connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            self.resume()
-            return self
-        raise _Lost
-
-    def __exit__(self, *_: object) -> None:
-        self.pause()
-
-    def pause(self) -> None:
-        """Stop the clock, and let the connection be written to.
-
-        From now on a write tells whether the other side is there. The signal would come for room
-        to write too.
-        """
-        if self._is_running:
-            self._left_s = signal.setitimer(signal.ITIMER_REAL, 0)[0]
-            fcntl.fcntl(self._connection, fcntl.F_SETFL, os.O_RDWR)
-            self._is_running = False
-
-    def resume(self) -> None:
-        """Let the clock run on."""
-        self._is_running = True
-        signal.setitimer(signal.ITIMER_REAL, max(self._left_s, 0.001))
-
-
 class _Output(io.RawIOBase):
-    """Sends what the engine serialises; waiting for a slow client is not evaluation."""
+    """Sends what the engine serialises, within a time that does not count waiting for readers."""
 
-    def __init__(self, connection: socket.socket, limits: Limits, watch: _Watch) -> None:
-        self._connection = connection
+    def __init__(self, answers: socket.socket, mailbox: str, limits: Limits) -> None:
+        self._answers = answers
+        self._mailbox = mailbox
         self._limits = limits
-        self._watch = watch
+        self._left_s = limits.query_timeout_s
         self._head = b""
         self._held: list[bytes] = []
         self._held_bytes = 0
         self._all_bytes = 0
+
+    def resume(self) -> None:
+        """Let the clock run (on): the kernel ends this process when it has run down."""
+        signal.setitimer(signal.ITIMER_REAL, max(self._left_s, 0.001))
 
     def writable(self) -> bool:
         return True
@@ -257,21 +202,23 @@ class _Output(io.RawIOBase):
             )
         if self._held_bytes >= wire.CHUNK_BYTES:
             self._send(b"")
-            self._watch.resume()
+            self.resume()
         return len(data)
 
     def end(self, frame: bytes) -> None:
         """Send the last frame; nothing is evaluated after it."""
         self._send(frame)
 
-    def _send(self, frame: bytes) -> None:
-        self._watch.pause()
-        data = wire.frame(b"D", b"".join(self._held)) if self._held else b""
-        if self._all_bytes == self._held_bytes >= wire.CHUNK_BYTES:
-            # What is shorter the kernel takes at once.
-            _limit_waiting(self._connection, self._limits.send_timeout_s)
+    def _send(self, tail: bytes) -> None:
+        self._left_s = signal.setitimer(signal.ITIMER_REAL, 0)[0]
+        *most, last = [*wire.chunks(b"".join(self._held))] or [b""]
+        head = self._head
         try:
-            self._connection.sendall(self._head + data + frame)
+            for chunk in most:
+                self._answers.sendto(head + wire.frame(b"D", chunk), self._mailbox)
+                head = b""
+            data = wire.frame(b"D", last) if last else b""
+            self._answers.sendto(head + data + tail, self._mailbox)
         except BlockingIOError:
             raise
         except OSError as error:

@@ -7,13 +7,14 @@ codings, counts and line in the access log here.
 
 import hashlib
 import ipaddress
+import itertools
 import os
 import re
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from functools import cache, lru_cache
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -36,6 +37,7 @@ OPERATION, ERROR, OUTCOME = "intmk.operation", "intmk.error", "intmk.outcome"
 # Longer answers of the application are handed on in the pieces in which they come.
 _BUFFERED_BYTES = 2_000_000
 _QUERY_ID = re.compile(r"[A-Za-z0-9_.~-]{16,64}", re.ASCII)
+_numbers = itertools.count()
 _STATUS = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 
@@ -228,7 +230,19 @@ def _too_many() -> errors.TooManyQueries:
 def _query_id(environ: Environ) -> str:
     """Return the id the client gave its query, or a new one that cannot be guessed."""
     given = environ.get("HTTP_QUERY_ID")
-    return given if given and _QUERY_ID.fullmatch(given) else os.urandom(16).hex()
+    return given if given and _QUERY_ID.fullmatch(given) else _new_query_id()
+
+
+def _new_query_id() -> str:
+    """Return an id that nobody can guess; asking the kernel each time would change threads."""
+    number = next(_numbers).to_bytes(8, "big")
+    return hashlib.blake2b(number, key=_secret(), digest_size=16).hexdigest()
+
+
+@cache
+def _secret() -> bytes:
+    """Return what makes this process's ids its own; made after the fork or spawn."""
+    return os.urandom(32)
 
 
 def _digest(text: str) -> bytes:

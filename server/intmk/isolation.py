@@ -2,13 +2,16 @@
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import platform
 import resource
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
-LISTENER_FD = 3
+# What a worker keeps beside its error output: where questions come from, where answers go.
+QUESTIONS_FD, ANSWERS_FD = 3, 4
 # Linux call numbers of socket and io_uring_setup, with the architecture's audit number.
 _ARCHITECTURES = {"x86_64": (0xC000003E, 41, 425), "aarch64": (0xC00000B7, 198, 425)}
 _PR_SET_NO_NEW_PRIVS = 38
@@ -36,21 +39,38 @@ def die_first() -> None:
         Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
 
 
-def keep_only(listener_fd: int) -> None:
-    """Leave this process its error output and ``listener_fd``, which becomes LISTENER_FD."""
-    os.dup2(listener_fd, LISTENER_FD)
+def keep_only(questions_fd: int, answers_fd: int) -> None:
+    """Leave this process its error output and two descriptors, which become QUESTIONS_FD and
+    ANSWERS_FD."""
+    # First out of the way of each other.
+    questions, answers = (
+        fcntl.fcntl(one, fcntl.F_DUPFD, ANSWERS_FD + 1) for one in (questions_fd, answers_fd)
+    )
+    os.dup2(questions, QUESTIONS_FD)
+    os.dup2(answers, ANSWERS_FD)
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
     os.dup2(null, 1)
-    os.closerange(LISTENER_FD + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    os.closerange(ANSWERS_FD + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
 
-def allow_one_descriptor() -> None:
-    """Let this process, after ``keep_only``, hold the next client's connection and nothing else
-    beside what it holds now."""
-    free = os.dup(LISTENER_FD)
+def forbid_descriptors() -> None:
+    """Let this process, after ``keep_only``, open nothing more, sockets included (RLIMIT_NOFILE);
+    ``one_descriptor`` is the exception."""
+    free = os.dup(QUESTIONS_FD)
     os.close(free)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (free + 1, free + 1))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, free + 1))
+
+
+@contextlib.contextmanager
+def one_descriptor() -> Iterator[None]:
+    """Let this process open one file despite ``forbid_descriptors``."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def forbid_sockets() -> None:

@@ -1,10 +1,10 @@
 """The process that holds the graph in memory and forks query workers from it.
 
 Run as ``python -m intmk.nursery DIRECTORY`` with the settings in the environment. It is
-single-threaded, since a fork takes only the forking thread along. In DIRECTORY it listens on two
-Unix sockets: ``queries``, which the workers share, so that the kernel deals questions to whoever
-is idle and its backlog is the queue; and ``control``, for the front processes to ask how a question
-ended. It ends when its standard input does, so nothing outlives the server.
+single-threaded, since a fork takes only the forking thread along. In DIRECTORY are the socket from
+which the workers take questions, the mailboxes for their answers (see ``mailbox``), and
+``control``, a socket for the front processes to say that a question is to end. It ends when its
+standard input does, so nothing outlives the server.
 
 A worker that is long at one question moves to the slow lane: it gets less of the processors, and
 another worker is forked in its place, so that short questions never wait for long ones. When the
@@ -27,8 +27,8 @@ from typing import Any, NoReturn
 
 from pyoxigraph import RdfFormat, Store
 
-from intmk import evaluation, isolation, vocab
-from intmk.board import Board
+from intmk import evaluation, isolation, mailbox, vocab, wire
+from intmk.board import Board, Slot, lives
 from intmk.metrics import Tally
 from intmk.settings import Settings, read
 
@@ -38,13 +38,13 @@ _MEMORY_PER_DUMP_BYTE = 2.5
 _POLL_S = 0.05
 _SLOW_NICENESS = 19
 _CONTROL_TIMEOUT_S = 1.0
+_CONTROL_QUEUE = 128
 _REMEMBERED_ENDS = 1024
 # Why a worker that did not end by itself was ended, by the signal that did it.
 REASONS: dict[int, str] = {
     signal.SIGALRM: "deadline",
     signal.SIGABRT: "memory",
     signal.SIGSEGV: "depth",
-    signal.SIGIO: "left",
     signal.SIGKILL: "killed",
 }
 _PAUSE_AFTER_FAULT_S = 0.1
@@ -100,6 +100,7 @@ class Nursery:
         wake = _wake_on_signals(self._end)
         self._retired.update(older_workers)
         self._fill()
+        self._board.version = self._version
         for pid in older_workers:
             _signal(pid, signal.SIGTERM)
         os.write(1, ready)
@@ -144,7 +145,9 @@ class Nursery:
     def _part(self) -> None:
         """Move workers that are long at their question to the slow lane, and keep it short."""
         for slot in self._board.busy():
-            if slot.pid in self._workers and slot.age_s > self._settings.slow_after_s:
+            if slot.age_s > _POLL_S and not lives(mailbox.front(slot.mailbox)):
+                self._end_worker(slot.pid, "left")
+            elif slot.pid in self._workers and slot.age_s > self._settings.slow_after_s:
                 self._workers.discard(slot.pid)
                 self._slow.add(slot.pid)
                 with contextlib.suppress(ProcessLookupError):
@@ -169,8 +172,10 @@ class Nursery:
         try:
             _forget_signals()
             isolation.die_first()
-            isolation.keep_only(self._queries.fileno())
-            clients = evaluation.Clients(socket.socket(fileno=isolation.LISTENER_FD))
+            answers = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            isolation.keep_only(self._queries.fileno(), answers.detach())
+            questions = mailbox.Questions(socket.socket(fileno=isolation.QUESTIONS_FD))
+            answers = socket.socket(fileno=isolation.ANSWERS_FD)
             store = self._confined_store()
             settings = self._settings
             limits = evaluation.Limits(
@@ -180,7 +185,7 @@ class Nursery:
                 settings.send_timeout_s,
             )
             worker = evaluation.Worker(store, self._version, self._prefixes, vocab.BASE, limits)
-            worker.run(clients, parent, self._board, slot)
+            worker.run(questions, answers, parent, self._board, slot)
             os._exit(0)
         except BaseException:
             traceback.print_exc()
@@ -191,7 +196,7 @@ class Nursery:
     def _confined_store(self) -> Store:
         if self._store is not None:
             isolation.limit_memory(self._settings.query_memory_mb)
-            isolation.allow_one_descriptor()
+            isolation.forbid_descriptors()
             return self._store
         store = Store.read_only(str(self._folder / "db"))
         isolation.limit_memory(self._settings.query_memory_mb)
@@ -216,16 +221,25 @@ class Nursery:
             self._tally.ended(reason)
         slot = self._board.release(pid)
         if slot:
-            self._ends[slot.question] = reason
-        if len(self._ends) > _REMEMBERED_ENDS:
-            del self._ends[next(iter(self._ends))]
+            self._tell(slot, reason)
         if code > 0:
             # A fault of ours, perhaps at every start: do not fork in a tight loop.
             time.sleep(_PAUSE_AFTER_FAULT_S)
 
+    def _tell(self, slot: Slot, reason: str) -> None:
+        """Tell whoever waits for an answer that it will not come."""
+        # A mailbox without room is looked after by its owner, who asks for the reason.
+        self._ends[slot.question] = reason
+        if len(self._ends) > _REMEMBERED_ENDS:
+            del self._ends[next(iter(self._ends))]
+        with contextlib.suppress(OSError):
+            path = self._directory / os.fsdecode(slot.mailbox)
+            mailbox.tell(str(path), wire.frame(b"L", reason.encode()))
+
     def _reply(self) -> None:
-        """Answer one request on the control socket, one JSON line: ``{"ended": question}``,
-        ``{"cancel": question}`` or ``{}``."""
+        """Answer one request on the control socket, one JSON line: ``{"cancelled": question}`` and
+        ``{"left": question}`` end a question, ``{"ended": question}`` asks why it did, ``{}`` how
+        all is."""
         with contextlib.suppress(OSError, ValueError):
             connection, _ = self._control.accept()
             with connection:
@@ -234,22 +248,15 @@ class Nursery:
                 connection.sendall(json.dumps(self._answer(request)).encode())
 
     def _answer(self, request: dict[str, str]) -> dict[str, object]:
-        if "cancel" in request:
-            slot = self._board.find(bytes.fromhex(request["cancel"]))
-            if slot:
-                self._end_worker(slot.pid, "cancelled")
-            return {"found": slot is not None}
+        for reason in ("cancelled", "left"):
+            if reason in request:
+                slot = self._board.find(bytes.fromhex(request[reason]))
+                if slot:
+                    self._end_worker(slot.pid, reason)
+                return {"found": slot is not None}
         if "ended" in request:
-            return {"ended": self._ended(bytes.fromhex(request["ended"]))}
+            return {"ended": self._ends.get(bytes.fromhex(request["ended"]))}
         return self._status()
-
-    def _ended(self, question: bytes) -> str | None:
-        """Tell why a question ended with its worker, which is ended if it is still at it."""
-        slot = self._board.find(question)
-        if slot and slot.pid in self._all():
-            _signal(slot.pid, signal.SIGKILL)
-            self._note_end(*os.waitpid(slot.pid, 0))
-        return self._ends.get(question)
 
     def _status(self) -> dict[str, object]:
         return {
@@ -319,8 +326,8 @@ def main(arguments: list[str]) -> None:
     if handed:
         queries, control = (socket.socket(fileno=int(fd)) for fd in handed[:2])
     else:
-        queries = _listen(Path(directory) / "queries", settings.queue_length)
-        control = _listen(Path(directory) / "control", settings.queue_length)
+        queries = mailbox.listen(Path(directory))
+        control = _listen(Path(directory) / "control", _CONTROL_QUEUE)
     try:
         board = Board(Path(directory) / "board", _slots(settings))
         if not handed:

@@ -104,6 +104,6 @@ def await_version(engine: Engine) -> None:
     deadline = time.monotonic() + _READ_WITHIN_S
     while time.monotonic() < deadline:
         with contextlib.suppress(Unavailable):
-            if engine.status()["version"] == engine.version():
+            if engine.version() == engine.newest():
                 return
         time.sleep(_POLL_S)

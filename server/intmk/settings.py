@@ -120,7 +120,12 @@ SETTINGS = (
     Setting("query_memory_mb", "2048", "Megabytes one query may take beyond the graph.", _count),
     Setting("query_bytes", "1000000", "Bytes a request body may have.", _count),
     Setting("result_bytes", "500000000", "Bytes an answer may have.", _count),
-    Setting("queue_length", "128", "Queries that may wait for a worker.", _count),
+    Setting(
+        "queue_length",
+        "128",
+        "Queries that may wait for a worker in each process that speaks HTTP.",
+        _count,
+    ),
     Setting("queue_wait_s", "5", "Seconds a query may wait for a worker.", _positive),
     Setting(
         "cache_mb",

@@ -1,8 +1,9 @@
-"""How a question reaches a query worker and its answer comes back: frames over a Unix socket.
+"""How a question reaches a query worker and its answer comes back: as datagrams full of frames.
 
-A frame is one letter, a length and as many bytes. A question is one frame ``Q``. An answer is
-``H`` (head: kind, media type, version), any number of ``D`` (data) and ``Z`` (end), or ``E``
-(error) in place of the rest. An answer without ``Z`` or ``E`` was lost.
+A frame is one letter, a length and as many bytes; a datagram holds whole frames. An answer is
+``H`` (head: kind, media type, version), any number of ``D`` (data) and ``Z`` (end), or in place of
+the rest ``E`` (error, after any number of ``P``, parts of a long one) or, from the nursery, ``L``
+(the worker ended, and why).
 """
 
 import json
@@ -14,6 +15,8 @@ from typing import Any, NamedTuple
 from intmk import errors
 
 CHUNK_BYTES = 65_536
+# A chunk with the frames of head and end.
+DATAGRAM_BYTES = CHUNK_BYTES + 1024
 _HEAD = struct.Struct(">cI")
 _LENGTH = struct.Struct(">I")
 
@@ -37,44 +40,33 @@ def frame(letter: bytes, body: bytes = b"") -> bytes:
     return _HEAD.pack(letter, len(body)) + body
 
 
-def json_frame(letter: bytes, value: object) -> bytes:
-    """Return one frame whose body is JSON."""
-    return frame(letter, json.dumps(value).encode())
+def error_frames(error: errors.GraphError) -> Iterator[bytes]:
+    """Yield the frames of an error, each short enough for a datagram."""
+    *most, last = chunks(json.dumps(pack_error(error)).encode())
+    yield from (frame(b"P", part) for part in most)
+    yield frame(b"E", last)
 
 
 def frames(receive: Callable[[], bytes]) -> Iterator[tuple[bytes, bytes]]:
-    """Yield letter and body of each frame of what ``receive`` returns piece by piece.
-
-    Raises EOFError at the end (``receive`` returned nothing), and whatever ``receive`` raises.
-    """
-    data, start = b"", 0
+    """Yield letter and body of each frame in the datagrams that ``receive`` returns."""
     while True:
-        while len(data) - start < _HEAD.size:
-            data, start = data[start:] + (receive() or _end()), 0
-        letter, length = _HEAD.unpack_from(data, start)
-        start += _HEAD.size
-        if len(data) - start < length:
-            data, start = _completed(data[start:], length, receive), 0
-        yield letter, data[start : start + length]
-        start += length
+        data, start = receive(), 0
+        while start < len(data):
+            letter, length = _HEAD.unpack_from(data, start)
+            start += _HEAD.size
+            yield letter, data[start : start + length]
+            start += length
 
 
-def _completed(data: bytes, length: int, receive: Callable[[], bytes]) -> bytes:
-    parts, have = [data], len(data)
-    while have < length:
-        part = receive() or _end()
-        parts.append(part)
-        have += len(part)
-    return b"".join(parts)
-
-
-def _end() -> bytes:
-    raise EOFError
+def chunks(data: bytes) -> Iterator[bytes]:
+    """Yield data in pieces that fit into one datagram with the frames around them."""
+    for start in range(0, len(data), CHUNK_BYTES):
+        yield data[start : start + CHUNK_BYTES]
 
 
 def pack(question: Question, name: bytes, address: bytes) -> bytes:
-    """Return the frame of a question; its name and who asks are digests of sixteen bytes."""
-    return frame(b"Q", name + address + body(question))
+    """Return a question as it is sent; its name and who asks are digests of sixteen bytes."""
+    return name + address + body(question)
 
 
 def body(question: Question) -> bytes:
@@ -84,7 +76,7 @@ def body(question: Question) -> bytes:
 
 
 def unpack(data: bytes) -> tuple[Question, bytes, bytes]:
-    """Return the question, its name and who asks from the body of a ``Q`` frame."""
+    """Return the question, its name and who asks from what :func:`pack` returned."""
     start = 32 + _LENGTH.size
     end = start + _LENGTH.unpack_from(data, 32)[0]
     text = data[end:].decode(errors="surrogatepass")
