@@ -35,7 +35,7 @@ def test_a_process_without_sockets_gets_none_but_may_open_files() -> None:
 def test_a_process_without_descriptors_opens_one_file_when_told_to() -> None:
     """Neither a socket nor a file otherwise (EMFILE, 24)."""
     setup = """
-        import os
+        import os, socket
         isolation.keep_only(*os.pipe())
         isolation.forbid_descriptors()
         os.dup2(2, 1)

@@ -36,8 +36,8 @@ class Mailbox:
         """Open a mailbox in the folder of a nursery. Raises OSError."""
         self._path = f"{folder}/{os.getpid()}-{next(_numbers)}"
         self._questions = f"{folder}/{QUESTIONS}"
-        self._reader = os.stat(self._questions).st_ino  # noqa: PTH116 - a path given as text
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._reader = os.stat(self._questions).st_ino  # noqa: PTH116 - a path given as text
         self._socket.bind(self._path)
         for direction in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
             self._socket.setsockopt(socket.SOL_SOCKET, direction, _PATIENCE)
