@@ -129,13 +129,14 @@ class Window:
     @property
     def complaints(self) -> list[str]:
         """What the browser itself found wrong since this was asked last."""
-        return [one["message"] for one in self.driver.get_log("browser")]
+        found = self.driver.get_log("browser")
+        return [one["message"] for one in found if one["level"] in ("SEVERE", "WARNING")]
 
-    def picture(self, path: Path, width: int = 1200) -> bool:
-        """Take a picture of the whole page; whether it is no wider than the window."""
-        self.driver.set_window_size(width, 900)
-        root = self.driver.find_element(By.TAG_NAME, "html")
-        height, wide = int(root.get_property("scrollHeight")), int(root.get_property("scrollWidth"))
-        self.driver.set_window_size(width, min(height + 150, 8000))
-        path.write_bytes(self.driver.get_screenshot_as_png())
-        return wide <= width
+    def fits(self, width: int) -> bool:
+        """Whether the page is no wider than a window of so many pixels."""
+        command = "Emulation.setDeviceMetricsOverride"
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+        self.driver.execute_cdp_cmd(command, size)
+        wide = self.driver.execute_script("return document.documentElement.scrollWidth")
+        self.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        return bool(wide <= width)

@@ -28,6 +28,7 @@ def told(text: str) -> list[tuple[int, int, str]]:
 # The text after HEAD, and the line, the column and a word of the message.
 ERRORS = [
     ("x:a x:b 1\nx:c x:d 2 .", 2, 10, "full stop"),
+    ("GRAPH x:g {\n  x:a x:b 1\n  x:c x:d 2 .\n}", 3, 12, "full stop"),
     ('x:a x:b "abc .\nx:c x:d 2 .', 2, 9, "quotation marks"),
     ("x:a x:b <http://a b> .\nx:c x:d 2 .", 2, 9, "%20"),
     ("x:a x:b <kein-iri> .\nx:c x:d 2 .", 2, 9, "begins with https"),

@@ -1,5 +1,6 @@
 """/proposals: from paste to accepted, as a browser without scripts and as a program."""
 
+import io
 import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -61,9 +62,9 @@ def test_from_paste_to_accepted_in_a_browser(server: Writing) -> None:
     fields = {
         "author": "Ada", "reason": "Die Langform fehlte", "sources": "https://e.org/1\n",
         "additions": within('body:intmk rdfs:label "Integrationsministerkonferenz"@de .'),
-        "removals": "", "replaces": "", "token": server.secrets["propose"],
+        "removals": "", "replaces": "", "extension": "trig", "token": server.secrets["propose"],
     }  # fmt: skip
-    assert names - {""} == set(fields)
+    assert names == {*fields, "file"}
     response = sent(server, form["action"], **fields)
     assert response.status_code == 303
     address = urlsplit(response.headers["Location"])
@@ -85,6 +86,108 @@ def test_from_paste_to_accepted_in_a_browser(server: Writing) -> None:
     (change,) = (one["href"] for one in page.all("a") if "/changes/" in one.get("href", ""))
     assert "Die Langform fehlte" in server.client.get(change, headers=BROWSER).text
     assert "Die Langform fehlte" in server.client.get("/proposals", headers=BROWSER).text
+
+
+def uploaded(server: Writing, path: str, name: str, body: bytes, **fields: str) -> TestResponse:
+    """Send a form with a file as a browser does."""
+    data = fields | {"file": (io.BytesIO(body), name)}
+    return server.client.post(path, data=data, headers=BROWSER, content_type="multipart/form-data")
+
+
+def test_a_preview_keeps_nothing(server: Writing) -> None:
+    """It needs no token, and shows what a file would do, whose text can then be edited."""
+    before = len(proposals.every(server.settings.store))
+    text = within('body:intmk rdfs:label "previewed"@en ; intmk:ordinl 1 .')
+    response = uploaded(server, "/proposals/preview?lang=en", "x.trig", text.encode())
+    assert response.status_code == 200
+    page = Page(response.text)
+    assert page.faults == []
+    assert "previewed" in page.text
+    assert re.search(r"x\.trig, Line 2, column \d+.*intmk:ordinl", page.text)
+    again = server.client.post("/proposals/preview", json={"additions": text}).get_json()
+    assert again["change"].count("\nA ") == 2
+    assert {(one["file"], one["line"]) for one in again["assessment"]["new"]} == {("additions", 2)}
+    assert len(proposals.every(server.settings.store)) == before
+
+
+def test_every_error_is_told_at_its_place(server: Writing) -> None:
+    """In the language of the page, and in the file that was sent."""
+    text = within('body:intmk rdfs:label "a"@en , xx:y .') + "oops .\n" + within("body:intmk a .")
+    response = uploaded(server, "/proposals/preview?lang=de", "mine.trig", text.encode())
+    assert response.status_code == 400
+    places = re.findall(r"mine\.trig, Zeile (\d+), Spalte (\d+)", Page(response.text).text)
+    assert [int(line) for line, _ in places] == [2, 4, 6]
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "fields", "words"),
+    [
+        ("x.trig", b"a\nb\xff", {}, "x.trig, Line 2, column 2"),
+        ("x.trig", b"<a:b> <a:c> 1 .", {"additions": "<a:b> <a:c> 2 ."}, "both a text and a file"),
+        ("x.exe", b"MZ\x90", {}, "not UTF-8"),
+    ],
+)
+def test_a_file_that_is_refused(
+    server: Writing, name: str, body: bytes, fields: dict[str, str], words: str
+) -> None:
+    """The form says why, and keeps the rest."""
+    response = uploaded(server, "/proposals/preview?lang=en", name, body, reason="r & s", **fields)
+    assert response.status_code == 400
+    assert words in Page(response.text).text
+    assert "r &amp; s" in response.text
+
+
+def test_a_file_has_the_limit_of_every_body(server: Writing) -> None:
+    """Beyond it the answer is 413, and nothing is read."""
+    response = uploaded(server, "/proposals/preview", "x.trig", b" " * 30_000)
+    assert response.status_code == 413
+
+
+def test_an_update_is_proposed_as_what_it_does(server: Writing) -> None:
+    """Its text is kept beside the statements that come and go."""
+    update = f"""INSERT {{ GRAPH <{PASSAGE}> {{ ?b rdfs:label "by update"@en }} }}
+    WHERE {{ ?b a intmk:ConferenceBody }}"""
+    made = server.client.post(
+        "/proposals?author=Ada&reason=so", data=update, headers=server.header("propose"),
+        content_type="application/sparql-update",
+    )  # fmt: skip
+    assert made.status_code == 201, made.text
+    body = made.get_json()
+    assert body["update"] == update
+    assert body["change"].count('"by update"@en') == 1
+    path = f"/proposals/{body['number']}"
+    assert server.client.get(f"{path}.ru").text == update
+    page = Page(server.client.get(f"{path}?lang=en", headers=BROWSER).text)
+    assert page.faults == []
+    assert "by update" in page.text
+    assert "ConferenceBody }" in page.text
+    accept = {"json": {"decision": "accept"}, "headers": server.header()}
+    assert server.client.post(f"{path}/review", **accept).status_code == 200
+    assert server.ask('ASK { ?body rdfs:label "by update"@en }')
+    other = proposed(server, "not an update")["number"]
+    assert server.client.get(f"/proposals/{other}.ru").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("update", "status", "words"),
+    [
+        ("INSERT DATA { body:intmk\n rdfs:label }", 400, "line"),
+        ('INSERT DATA { body:intmk rdfs:label "x"@en }', 400, "default graph"),
+        (f"DELETE DATA {{ GRAPH <{PASSAGE}> {{ body:intmk a body:intmk }} }}", 400, "all of this"),
+        ("LOAD <https://example.org/x.ttl>", 403, "LOAD"),
+        ("INSERT { ?s ?p ?o } WHERE { SERVICE <http://e.org> { ?s ?p ?o } }", 403, "SERVICE"),
+        ("DROP ALL", 400, "belongs to"),
+        ("INSERT {" + "(" * 15_000, 400, "nested too deeply"),
+    ],
+)  # fmt: skip
+def test_an_update_that_cannot_be_proposed(
+    server: Writing, update: str, status: int, words: str
+) -> None:
+    """It is the client's error, said as /update says it."""
+    fields = {"additions": update, "extension": "ru"}
+    response = server.client.post("/proposals/preview", json=fields)
+    assert response.status_code == status, response.text
+    assert words in response.text
 
 
 def test_a_form_that_is_refused_keeps_what_was_typed(server: Writing) -> None:

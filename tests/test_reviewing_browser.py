@@ -13,8 +13,12 @@ from intmk.settings import Settings
 from intmk.validation import validate
 from write_fixtures import PASSAGE
 
-WRONG = f'GRAPH <{PASSAGE}> {{\n  body:intmk rdfs:label "Die IntMK@de .\n}}\n'
-RIGHT = f'GRAPH <{PASSAGE}> {{\n  body:intmk rdfs:label "Die IntMK"@de .\n}}\n'
+WRONG = (
+    f'GRAPH <{PASSAGE}> {{\n  body:intmk rdfs:label "Die IntMK"@de\n  conference:intmk-18 .\n}}\n'
+)
+DOUBTFUL = f'GRAPH <{PASSAGE}> {{\n  body:intmk rdfs:labell "Die IntMK"@de .\n}}\n'
+RIGHT = DOUBTFUL.replace("labell", "label")
+WRONG = RIGHT.replace(" .", "\n  conference:intmk-18 intmk:ordinal 18 .")
 
 
 @pytest.fixture(scope="module")
@@ -38,24 +42,65 @@ def window(server: Settings, tmp_path: Path) -> Iterator[Window]:
         window.driver.quit()
 
 
-def test_from_paste_to_accepted(server: Settings, window: Window, tmp_path: Path) -> None:
-    """A mistake is told at its place, mended, proposed, accepted, and on the thing's page."""
-    curator = tokens.create(server.store, "ada", "propose")
-    reviewer = tokens.create(server.store, "rev", "write")
+@pytest.fixture(scope="module")
+def secrets(server: Settings) -> dict[str, str]:
+    """A token of each scope."""
+    return {scope: tokens.create(server.store, scope, scope) for scope in tokens.SCOPES}
+
+
+def test_from_paste_to_accepted(
+    server: Settings, secrets: dict[str, str], window: Window, tmp_path: Path
+) -> None:
+    """Mistakes are told at their place and mended; what it would do is seen before it is sent,
+    decided and on the page of the thing.
+    """
     window.open("/proposals/new?lang=en")
-    window.write(author="Ada", reason="The name was missing", additions=WRONG, token=curator)
-    window.press("Propose")
-    assert "Line 2, column" in window.text
-    window.write(additions=RIGHT, token=curator)
+    window.write(additions=WRONG)
+    window.press("Preview")
+    assert "Line 2, column 39: This is not RDF: The full stop" in window.text
+    window.write(additions=DOUBTFUL)
+    window.press("Preview")
+    assert "Line 2, column 14: " in window.text
+    assert "Did you mean rdfs:label?" in window.text
+    window.write(additions=RIGHT, author="Ada", reason="The name was missing")
+    window.press("Preview")
+    for said in ("Die IntMK", "Nothing breaks a rule", "No question of the catalogue"):
+        assert said in window.text
+    assert window.fits(390)
+    window.write(token=secrets["propose"])
     window.press("Propose")
     assert window.path == "/proposals/1?lang=en"
     for said in ("open", "The name was missing", "Die IntMK", "Nothing breaks a rule"):
         assert said in window.text
-    window.write(comment="As in the source", token=reviewer)
+    assert window.fits(390)
+    window.write(comment="As in the source", token=secrets["write"])
     window.press("Accept")
     assert "As in the source" in window.text
     window.follow("Change 2")
     assert "The name was missing" in window.text
+    assert window.fits(390)
     window.open("/doc/body/intmk?lang=en")
     assert "Die IntMK" in window.text
     assert '"Die IntMK"@de' in (server.root / "data" / "press.trig").read_text()
+    assert window.complaints == []
+
+
+def test_a_file_is_proposed_and_rejected(
+    server: Settings, secrets: dict[str, str], window: Window, tmp_path: Path
+) -> None:
+    """Its text is in the box after the preview, to be corrected there."""
+    path = tmp_path / "more.trig"
+    path.write_text(RIGHT.replace("Die IntMK", "Noch ein Name").replace("@de", "@fr"))
+    window.open("/proposals/new?lang=de")
+    window.named("file").send_keys(str(path))
+    window.press("Vorschau")
+    assert "Noch ein Name" in window.text
+    assert "Noch ein Name" in window.named("additions").get_property("value")
+    window.write(author="Ada", reason="Noch einer", token=secrets["propose"])
+    window.press("Vorschlagen")
+    assert "Noch ein Name" in window.text
+    window.write(comment="Nein", token=secrets["write"])
+    window.press("Ablehnen")
+    assert "abgelehnt" in window.text
+    window.open("/doc/body/intmk?lang=de")
+    assert "Noch ein Name" not in window.text

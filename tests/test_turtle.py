@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 EVERYTHING = """@base <http://base/> .
 PREFIX x: <http://x/>
+@prefix h: <http://hash/#> .
+<b#> h:p <#> , <c#d> , <urn:e#> .
 @prefix : <http://empty/> .
 # a comment with "quotes" and <brackets
 <a> a x:A, x:b\\,c ;; x:p [ x:q ( 1 -2.0 3e0 true "a"@de ) ; x:r \"\"\"x "" y\\n\"\"\"^^x:t ] .

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from intmk import assessment, journal, patch, proposals, record, store, writer
-from intmk.assessment import Draft
+from intmk import assessment, drafts, journal, patch, proposals, record, store, writer
+from intmk.assessment import Assessed
 from intmk.changes import Change
+from intmk.drafts import Draft
 from intmk.errors import Conflict, InvalidRequest, WriteRefused
 from intmk.filing import BY_HAND
 from intmk.patch import Patch
@@ -35,9 +36,18 @@ def propose(
     proposals.checked(author, reason, sources)
     found = assessment.draft(settings, draft)
     proposal = Proposal(0, author, reason, sources, "", found.number, by)
-    proposal = proposals.create(settings.store, proposal, found.change)
+    update = draft.additions if draft.extension == drafts.UPDATE else ""
+    proposal = proposals.create(settings.store, proposal, found.change, update)
     _keep(settings, proposal.number, found)
     return proposal
+
+
+def preview(settings: Settings, draft: Draft) -> Assessed:
+    """Return what a draft would do, and keep nothing of it; raises as :func:`propose`.
+
+    Whoever asks holds up no write: previews have a queue of their own.
+    """
+    return assessment.draft(settings, draft, writer.PREVIEWS)
 
 
 def look(settings: Settings, number: int) -> dict[str, Any]:
@@ -54,7 +64,7 @@ def look(settings: Settings, number: int) -> dict[str, Any]:
     return _keep(settings, number, fresh)
 
 
-def _keep(settings: Settings, number: int, found: assessment.Assessed) -> dict[str, Any]:
+def _keep(settings: Settings, number: int, found: Assessed) -> dict[str, Any]:
     kept = found.found | {"number": found.number}
     proposals.keep_assessment(settings.store, number, kept)
     return kept

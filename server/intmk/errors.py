@@ -252,10 +252,11 @@ class SourceSyntaxError(GraphError):
     status = 400
 
     def __init__(
-        self, detail: str, *, file: str, line: int | None, column: int | None, hint: str = ""
-    ) -> None:
+        self, detail: str, *, file: str, line: int | None, column: int | None, hint: str = "",
+        **extra: object,
+    ) -> None:  # fmt: skip
         """Keep the position; ``str(error)`` is ``file:line:column: detail``."""
-        super().__init__(detail, hint=hint, line=line, column=column, file=file)
+        super().__init__(detail, hint=hint, line=line, column=column, file=file, **extra)
         self.file = file
 
     def __str__(self) -> str:

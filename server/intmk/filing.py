@@ -91,6 +91,11 @@ _DECLARED = {
 }
 
 
+def names(root: Path) -> list[str]:
+    """Return the names of the files of data, as in ``data/press.trig``."""
+    return [path.relative_to(root).as_posix() for path in sources.files(root)[SOURCE_GRAPH]]
+
+
 def check(settings: Settings, change: Patch) -> None:
     """Raise what would keep the files from taking a change: SourceSyntaxError, CannotCheck."""
     if not is_checkout(settings.root):

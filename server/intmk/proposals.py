@@ -1,9 +1,10 @@
 """Proposals as they are kept: what was proposed never changes, and what became of it is added.
 
 ``<store>/proposals/<number>/`` holds ``proposal.json`` (who, why, from which sources),
-``change.rdfp`` (the statements), ``events.jsonl`` (rejections and conflicts) and
-``assessment.json`` (what it would do, to be worked out anew at any time). That a proposal was
-accepted is said by the journal alone, so it is accepted if, and only if, its change was made.
+``change.rdfp`` (the statements), ``update.ru`` (the SPARQL update they come from, if any),
+``events.jsonl`` (rejections and conflicts) and ``assessment.json`` (what it would do, to be worked
+out anew at any time). That a proposal was accepted is said by the journal alone, so it is accepted
+if, and only if, its change was made.
 """
 
 import contextlib
@@ -24,6 +25,7 @@ FOLDER = "proposals"
 OPEN, ACCEPTED, REJECTED, CONFLICTING = "open", "accepted", "rejected", "conflicting"
 STATES = (OPEN, CONFLICTING, ACCEPTED, REJECTED)
 _LONGEST = 10_000
+_UPDATE = "update.ru"
 
 
 class Proposal(NamedTuple):
@@ -64,8 +66,11 @@ def checked(author: str, reason: str, sources: tuple[str, ...]) -> None:
         raise InvalidRequest(f"Author, reason and sources are longer than {_LONGEST} characters.")
 
 
-def create(store: Path, proposal: Proposal, change: Patch) -> Proposal:
-    """Keep a proposal under the next number, and return it with that; it is on the disk then."""
+def create(store: Path, proposal: Proposal, change: Patch, update: str = "") -> Proposal:
+    """Keep a proposal under the next number, and return it with that; it is on the disk then.
+
+    ``update`` is the SPARQL update that the change comes from.
+    """
     folder = store / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
@@ -76,6 +81,8 @@ def create(store: Path, proposal: Proposal, change: Patch) -> Proposal:
         fields = json.dumps(proposal._asdict(), ensure_ascii=False, indent=1)
         durable.write(made / "proposal.json", fields + "\n")
         durable.write(made / f"change.{patch.EXTENSION}", patch.write(change, {}))
+        if update:
+            durable.write(made / _UPDATE, update)
         made.rename(folder / str(number))
         durable.sync(folder)
     return proposal
@@ -119,6 +126,13 @@ def every(store: Path) -> list[tuple[Proposal, str]]:
 def text(store: Path, number: int) -> str:
     """Return the RDF Patch of a proposal. Raises NotFound."""
     return (folder_of(store, number) / f"change.{patch.EXTENSION}").read_text(encoding="utf-8")
+
+
+def update(store: Path, number: int) -> str:
+    """Return the SPARQL update that a proposal comes from, or "". Raises NotFound."""
+    with contextlib.suppress(FileNotFoundError):
+        return (folder_of(store, number) / _UPDATE).read_text(encoding="utf-8")
+    return ""
 
 
 def change(store: Path, number: int) -> Patch:

@@ -22,10 +22,11 @@ from intmk.sources import POSITIONED, Document, Place, parsed
 MAX_ERRORS = 20
 MAX_CHARACTERS = 1_000_000
 
+_NO_DOT = "A dot is expected at the end of statements|expected at the end of a graph block"
 # What the engine says, and what a curator can do about it.
 _SAYINGS = (
     (
-        r"A dot is expected at the end of statements",
+        _NO_DOT,
         "Am Ende dieser Aussage fehlt der Punkt.",
         "The full stop at the end of this statement is missing.",
     ),
@@ -61,8 +62,9 @@ def read(
 ) -> Recovered:
     """Read ``text`` past its errors; ``prefixes`` are those that may have been meant.
 
-    Raises SourceSyntaxError for an error that has no place to go on from.
+    Raises the first SourceSyntaxError when there is one that has no place to go on from.
     """
+    first: SourceSyntaxError | None = None
     findings: dict[str, Finding] = {}
     lost: list[str] = []
     mended = text
@@ -71,8 +73,9 @@ def read(
             document = parsed(mended, form, name, path)
             break
         except SourceSyntaxError as error:
+            first = first or error
             if not _can_go_on(error, form, text, len(lost)):
-                raise
+                raise first from None
             start, end = _region(mended, error)
             found = _finding(error, mended, start, prefixes)
             findings.setdefault(found.message_en, found)
@@ -101,7 +104,7 @@ def _region(text: str, error: SourceSyntaxError) -> tuple[int, int]:
         if mark in ".{}":
             start = end
     start += len(text[start:at]) - len(text[start:at].lstrip())
-    if "A dot is expected" in error.detail and at > start:
+    if re.search(_NO_DOT, error.detail) and at > start:
         return start, at
     for mark, begin, end in _marks(text, at):
         if mark == "}":
@@ -133,7 +136,7 @@ def _finding(
     at = _offset(text, error)
     if match := _PREFIX.search(error.detail):
         return _unknown_prefix(match[1], text, at, error.file, prefixes)
-    if "A dot is expected" in error.detail:
+    if re.search(_NO_DOT, error.detail):
         at = start + len(text[start:at].rstrip())
     place = Place(error.file, *turtle.Lines(text)(at))
     german, english = _said(error.detail)

@@ -162,6 +162,12 @@ class View:
         short = vocab.shrink(iri, self.site.prefixes)
         return short.replace(f"<{vocab.BASE}", "<") if iri != vocab.BASE else short
 
+    def position(self, file: str, line: int, column: int | None) -> str:
+        """Return a place in what was sent: the box of the form by its name, or the file."""
+        box = {"additions": "", "removals": self.say("removed_box")}.get(file, file)
+        place = self.say("line_column", line, column or 1)
+        return f"{box}, {place}" if box else place
+
     def lines(self, first: int, last: int) -> str:
         """Return a run of lines in words."""
         return self.say("line", first) if first == last else self.say("lines", first, last)

@@ -1,23 +1,51 @@
 """Proposals at ``/proposals``: sent and reviewed in a browser, without scripts, or as JSON."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Blueprint, Response, request
 
-from intmk import curation, filing, formats, patch, proposals, receiving, stream, tokens, wording
-from intmk.curation import Draft
+from intmk import (
+    curation,
+    drafts,
+    filing,
+    formats,
+    patch,
+    proposals,
+    receiving,
+    stream,
+    tokens,
+    turtle,
+    wording,
+)  # fmt: skip
+from intmk.assessment import Assessed
+from intmk.drafts import Draft
 from intmk.engine import Engine
-from intmk.errors import Busy, GraphError, InvalidRequest
+from intmk.errors import Busy, GraphError, InvalidRequest, NotFound
 from intmk.pages import Pages
-from intmk.protocol import FORM, Parameters
+from intmk.protocol import FORM, UPDATE, Parameters
 from intmk.settings import Settings
 
-_HTML, _JSON = "text/html", "application/json"
-_RDF = {row.media_types[0]: row.extension for row in formats.GRAPHS}
-_TAKEN = {FORM, _JSON, patch.MEDIA_TYPE, *_RDF}
+_HTML, _JSON, _MULTIPART = "text/html", "application/json", "multipart/form-data"
+_FORMS = (FORM, _MULTIPART)
+_BODIES = {row.media_types[0]: row.extension for row in formats.GRAPHS} | {
+    patch.MEDIA_TYPE: patch.EXTENSION,
+    UPDATE: drafts.UPDATE,
+}
+_TAKEN = sorted({*_FORMS, _JSON, *_BODIES})
 _FIELDS = ("author", "reason", "sources", "additions", "removals", "replaces", "extension")
+_SECRETS = ("token", "decision", "comment")
+# What the form offers to paste: extension and name. Turtle and N-Triples are TriG.
+_SYNTAXES = (
+    ("trig", "TriG, Turtle, N-Triples"),
+    ("nq", "N-Quads"),
+    ("jsonld", "JSON-LD"),
+    ("rdf", "RDF/XML"),
+    (patch.EXTENSION, "RDF Patch"),
+    (drafts.UPDATE, "SPARQL Update"),
+)
+_LONGEST_NAME = 200
 
 
 class Desk:
@@ -32,8 +60,10 @@ class Desk:
         self._route("/proposals", self.every, "GET")
         self._route("/proposals", self.propose, "POST")
         self._route("/proposals/new", self.blank, "GET")
+        self._route("/proposals/preview", self.preview, "POST")
         self._route("/proposals/<int:number>", self.one, "GET")
         self._route("/proposals/<int:number>.rdfp", self.statements, "GET")
+        self._route("/proposals/<int:number>.ru", self.update, "GET")
         self._route("/proposals/<int:number>/review", self.review, "POST")
 
     def _route(self, path: str, view: Callable[..., Response], method: str) -> None:
@@ -50,42 +80,86 @@ class Desk:
         """GET /proposals/new: the form."""
         return self._form({}, None)
 
-    def _form(self, given: dict[str, str], error: GraphError | None) -> Response:
-        """Return the form as it was filled in, but for the token."""
-        paths = sorted((self._settings.root / "data").glob("*.t*"))
+    def _form(
+        self, given: dict[str, str], error: GraphError | None, seen: Assessed | None = None
+    ) -> Response:
+        """Return the form as it was filled in, but for the token, and what it would do if seen."""
         values = {name: given.get(name, "") for name in _FIELDS}
-        status = error.status if error else 200
-        files = [f"data/{path.name}" for path in paths]
-        return _fresh(
-            self._site.show("propose.html", None, status, given=values, error=error, files=files)
-        )
+        names, shown = {}, {}
+        if seen:
+            rows, more = stream.rows(seen.change)
+            names, shown = seen.found["labels"], {"rows": rows, "more": more}
+        return _fresh(self._site.show(
+            "propose.html", names, error.status if error else 200, given=values, error=error,
+            files=filing.names(self._settings.root), syntaxes=_SYNTAXES,
+            found=seen.found if seen else None, **shown,
+        ))  # fmt: skip
+
+    def preview(self) -> Response:
+        """POST /proposals/preview: what a proposal would do; nothing is kept, no token needed."""
+        kind, given = self._received()
+        try:
+            given |= self._file(kind)
+            seen = curation.preview(self._settings, _draft(given))
+        except GraphError as error:
+            if kind in _FORMS:
+                return self._form(given, error)
+            raise
+        if kind in _FORMS:
+            return self._form(given, None, seen)
+        change = patch.write(seen.change, {})
+        return _json({"change": change, "assessment": seen.found | {"number": seen.number}})
 
     def propose(self) -> Response:
         """POST /proposals: keep a change for review; needs a token with the scope propose."""
-        kind = receiving.media_type(sorted(_TAKEN))
-        given = _given(kind, receiving.body(self._settings))
+        kind, given = self._received()
         try:
             by = self._token(given, "propose", kind)
+            given |= self._file(kind)
             made = curation.propose(
                 self._settings, _draft(given), given.get("author", ""), given.get("reason", ""),
                 tuple(given.get("sources", "").split()), by,
             )  # fmt: skip
         except GraphError as error:
-            if kind == FORM:
+            if kind in _FORMS:
                 return self._form(given, error)
             raise
         return self._done(made.number, kind, 201)
 
+    def _received(self) -> tuple[str, dict[str, str]]:
+        """Return the media type of the request and its fields, without the file of a form."""
+        kind = receiving.media_type(_TAKEN)
+        if kind != _MULTIPART:
+            return kind, _given(kind, receiving.body(self._settings))
+        limit = self._settings.write_bytes
+        request.max_content_length = request.max_form_memory_size = limit
+        return kind, _lines({name: request.form.get(name) for name in (*_FIELDS, *_SECRETS)})
+
+    def _file(self, kind: str) -> dict[str, str]:
+        """Return the fields for which a file of the form stands."""
+        file = request.files.get("file") if kind == _MULTIPART else None
+        if not file or not file.filename:
+            return {}
+        if request.form.get("additions", "").strip():
+            raise InvalidRequest(
+                "The form has both a text and a file.", hint="Empty the text, or choose no file."
+            )
+        name = file.filename[-_LONGEST_NAME:]
+        text = turtle.decode(file.read(), name).replace("\r\n", "\n")
+        extension = name.rpartition(".")[2].lower()
+        known = {"extension": extension} if extension in _BODIES.values() else {}
+        return {"additions": text, "name": name, **known}
+
     def _token(self, given: dict[str, str], scope: str, kind: str) -> str:
         """Return the name of the token, which a form has in a field."""
-        if kind == FORM and "Authorization" not in request.headers:
+        if kind in _FORMS and "Authorization" not in request.headers:
             header = f"Bearer {given.get('token', '')}"
             return tokens.authorize(self._settings.store, header, scope).name
         return receiving.authorized(self._settings, scope).name
 
     def _done(self, number: int, kind: str, status: int) -> Response:
         address = f"{self._settings.public_url}/proposals/{number}"
-        if kind == FORM:
+        if kind in _FORMS:
             language = request.args.get("lang", "")
             query = f"?lang={language}" if language in wording.LANGUAGES else ""
             headers = {"Location": address + query, "Cache-Control": "no-store"}
@@ -101,6 +175,7 @@ class Desk:
             "state": proposals.state(folder, number),
             "events": [event._asdict() for event in proposals.events(folder, number)],
             "change": proposals.text(folder, number),
+            "update": proposals.update(folder, number),
             "assessment": self._looked(number),
         }
 
@@ -127,16 +202,19 @@ class Desk:
             proposal=proposals.get(folder, number), state=state, found=found, rows=rows, more=more,
             events=proposals.events(folder, number), error=error, comment=comment,
             is_open=state in (proposals.OPEN, proposals.CONFLICTING),
-            gone=filing.statements(found["gone"]),
+            gone=filing.statements(found["gone"]), update=proposals.update(folder, number),
         ))  # fmt: skip
 
     def statements(self, number: int) -> Response:
         """GET /proposals/<number>.rdfp: its statements as an RDF Patch, which never change."""
-        response = Response(
-            proposals.text(self._settings.store, number), content_type=patch.MEDIA_TYPE
-        )
-        response.headers["Cache-Control"] = stream.FOREVER
-        return response
+        return _kept(proposals.text(self._settings.store, number), patch.MEDIA_TYPE)
+
+    def update(self, number: int) -> Response:
+        """GET /proposals/<number>.ru: the SPARQL update that it was sent as."""
+        text = proposals.update(self._settings.store, number)
+        if not text:
+            raise NotFound(f"Proposal {number} was not sent as an update.", hint="See its .rdfp.")
+        return _kept(text, UPDATE)
 
     def review(self, number: int) -> Response:
         """POST /proposals/<number>/review: accept or reject it; needs the scope write."""
@@ -172,14 +250,15 @@ def _given(kind: str, body: bytes) -> dict[str, str]:
     if kind == _JSON:
         return _members(body)
     given = _fields(Parameters(request.query_string))
-    extension = patch.EXTENSION if kind == patch.MEDIA_TYPE else _RDF[kind]
-    return given | {"additions": _text(body), "extension": extension}
+    return given | {"additions": _text(body), "extension": _BODIES[kind]}
 
 
 def _fields(parameters: Parameters) -> dict[str, str]:
-    names = (*_FIELDS, "token", "decision", "comment")
-    found = {name: parameters.one(name) for name in names}
-    # A browser sends lines as a form has them, ending in CR LF.
+    return _lines({name: parameters.one(name) for name in (*_FIELDS, *_SECRETS)})
+
+
+def _lines(found: Mapping[str, str | None]) -> dict[str, str]:
+    """Return the fields that were sent; a browser ends the lines of a form with CR LF."""
     return {name: text.replace("\r\n", "\n") for name, text in found.items() if text is not None}
 
 
@@ -203,8 +282,17 @@ def _text(body: bytes) -> str:
 
 
 def _draft(given: dict[str, str]) -> Draft:
-    names = ("additions", "removals", "extension", "replaces")
-    return Draft(**{name: given[name] for name in names if given.get(name)})
+    return Draft(
+        given.get("additions", ""), given.get("removals", ""), given.get("extension") or "trig",
+        given.get("replaces", ""), (given.get("name", "additions"), "removals"),
+    )  # fmt: skip
+
+
+def _kept(text: str, kind: str) -> Response:
+    """Answer with what never changes."""
+    response = Response(text, content_type=kind)
+    response.headers["Cache-Control"] = stream.FOREVER
+    return response
 
 
 def _wants_json() -> bool:

@@ -47,6 +47,7 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))", re.DOTALL)
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _LONG = ('"""', "'''")
 _CONTROLS = {"t": "\t", "b": "\b", "n": "\n", "r": "\r", "f": "\f"}
 
@@ -155,12 +156,17 @@ class _Reader:
         while position < len(self.text):
             match = _TOKEN.match(self.text, position)
             if match is None:
-                raise self._error(position, f"unexpected character {self.text[position]!r}")
+                raise self._error(position, self._unexpected(position))
             position = match.end()
             if match.lastgroup and match.lastgroup != "space":
                 yield _Token(match.lastgroup, match.group(), Span(*match.span()))
         while True:
             yield _Token("end", "", Span(position, position))
+
+    def _unexpected(self, position: int) -> str:
+        if self.text.startswith("<<", position):
+            return "a statement is a triple; this graph is RDF 1.1, where a named graph states it"
+        return f"unexpected character {self.text[position]!r}"
 
     def _error(self, position: int, message: str) -> SourceSyntaxError:
         line, column = Lines(self.text)(position)
@@ -316,12 +322,18 @@ class _Reader:
 
     def iri(self, token: _Token) -> NamedNode:
         if token.kind == "iri":
-            iri = unescape(token.text[1:-1])
-            return NamedNode(urljoin(self.base, iri) if self.base else iri)
+            return NamedNode(self.resolved(unescape(token.text[1:-1])))
         name, _, local = token.text.partition(":")
         if token.kind != "name" or name not in self.prefixes:
             raise self._error(token.span.start, f"expected an IRI, found {token.text!r}")
         return NamedNode(self.prefixes[name] + re.sub(r"\\(.)", r"\1", local))
+
+    def resolved(self, iri: str) -> str:
+        if not self.base or _SCHEME.match(iri):
+            return iri
+        # The standard library drops an empty fragment.
+        empty = "#" if iri.endswith("#") else ""
+        return urljoin(self.base, iri).rstrip("#") + empty
 
     def literal(self, token: _Token) -> tuple[Literal, Span]:
         if token.kind != "string":

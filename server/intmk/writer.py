@@ -36,7 +36,9 @@ from intmk.changes import Change
 from intmk.report import Report
 from intmk.settings import Settings, read
 
-_QUEUE = "queue"
+WRITES, PREVIEWS = "writes", "previews"
+"""The queues of those who have a token, and of those who need none."""
+_PREVIEWS = 2
 _GRACE_S = 30.0
 _TOLD_FINDINGS = 100
 
@@ -60,13 +62,15 @@ def write(settings: Settings, change: Change) -> Written:
     return Written(**ask(settings, "intmk.writer", _packed(change), change.kind == "update"))
 
 
-def ask(settings: Settings, module: str, data: bytes, is_update: bool = False) -> dict[str, Any]:
+def ask(
+    settings: Settings, module: str, data: bytes, is_update: bool = False, queue: str = WRITES
+) -> dict[str, Any]:
     """Run a module of ours that limits itself, and return its answer, a JSON object.
 
     Raises the error that it answers with, WriteTimeout, OutOfMemory, Busy when too many wait, and
     QueryTooDeep (``is_update``) or SourceSyntaxError when what it parses nests too deeply.
     """
-    with _place(settings):
+    with _place(settings, queue):
         process = subprocess.Popen(  # noqa: S603 - a module of this package
             [sys.executable, "-m", module],
             stdin=subprocess.PIPE,
@@ -94,11 +98,12 @@ def _converse(process: "subprocess.Popen[bytes]", data: bytes, settings: Setting
 
 
 @contextmanager
-def _place(settings: Settings) -> Iterator[None]:
-    """Hold one of the places of the queue, of which all processes of the server have some."""
-    folder = settings.store / _QUEUE
+def _place(settings: Settings, queue: str) -> Iterator[None]:
+    """Hold one of the places of a queue, which all processes of the server share."""
+    folder = settings.store / queue
     folder.mkdir(parents=True, exist_ok=True)
-    for number in range(settings.write_queue):
+    places = _PREVIEWS if queue == PREVIEWS else settings.write_queue
+    for number in range(places):
         with (folder / str(number)).open("w") as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -107,7 +112,7 @@ def _place(settings: Settings) -> Iterator[None]:
             yield
             return
     raise errors.Busy(
-        f"{settings.write_queue} writes are being made already.", hint="Try again in a moment."
+        f"{places} {queue} are being made already.", hint="Try again in a moment."
     )
 
 
