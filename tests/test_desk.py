@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from intmk import desk, journal, patch, store
 from intmk.cli import main
 from intmk.validation import validate
+from write_fixtures import PASSAGE
 
 DOCS = (Path(__file__).resolve().parents[1] / "docs" / "cli.md").read_text(encoding="utf-8")
 WHO = ("--author", "Ada", "--reason", "so")
@@ -55,7 +56,8 @@ def test_from_a_file_to_a_version_and_back(root: Path, var: Path) -> None:
     before = (root / "data" / "press.trig").read_bytes()
     proposed = run("propose", edited(root, "x"), *WHO, "--source", "https://e.org/1")
     assert proposed.exit_code == 0, proposed.output
-    assert "- <https://w3id.org/intmk/id/conference/intmk-18>" in proposed.stdout
+    assert '  - conference:intmk-18 rdfs:label "18. IntMK"@de\n' in proposed.stdout
+    assert '  + conference:intmk-18 rdfs:label "x"@de\n' in proposed.stdout
     assert proposed.stdout.startswith("Proposal 1, open, ")
     assert run("review").stdout.split()[:2] == ["1", "open"]
     accepted = run("review", 1, "--accept", "--comment", "fine", "--as", "rev")
@@ -87,10 +89,39 @@ def test_what_breaks_a_rule(root: Path, var: Path, tmp_path: Path) -> None:
     whole.write_text(path.read_text().replace("  conference:intmk-18 intmk:ordinal 18 .\n", ""))
     proposed = run("propose", whole, "--replaces", "data/press.trig", *WHO)
     assert proposed.exit_code == 1
-    assert "error, new: " in proposed.stdout
+    assert "error: " in proposed.stdout
     accepted = run("review", 1, "--accept")
     assert accepted.exit_code == 1
     assert "needs its number" in accepted.stderr
+
+
+def test_mistakes_are_told_at_their_place(var: Path, tmp_path: Path) -> None:
+    """All of them, of the file as it was named; what cannot be read is not kept."""
+    path = tmp_path / "mine.trig"
+    path.write_text(f"GRAPH <{PASSAGE}> {{\n  body:intmk intmk:ordnal 1 .\n}}\n")
+    proposed = run("propose", path, *WHO, "--lang", "de")
+    assert proposed.exit_code == 1
+    assert f"\n{path}:2:14: error: " in proposed.stdout
+    assert "Gemeint ist vielleicht intmk:ordinal." in proposed.stdout
+    path.write_text("oops .\nnope .\n")
+    refused = run("propose", path, *WHO)
+    assert refused.exit_code == 2
+    assert f"{path}:1:" in refused.stderr
+    assert f"{path}:2:" in refused.stderr
+    assert len(run("review").stdout.splitlines()) == 1
+
+
+def test_an_update_is_proposed(var: Path, tmp_path: Path) -> None:
+    """As what it changes, whatever the file is called."""
+    path = tmp_path / "rename.txt"
+    path.write_text(f"""WITH <{PASSAGE}> DELETE {{ ?c rdfs:label ?old }}
+    INSERT {{ ?c rdfs:label "IntMK 18"@de }} WHERE {{ ?c rdfs:label ?old }}""")
+    proposed = run("propose", "--update", path, *WHO)
+    assert proposed.exit_code == 0, proposed.output
+    assert '  + conference:intmk-18 rdfs:label "IntMK 18"@de\n' in proposed.stdout
+    assert run("review", 1, "--accept").exit_code == 0
+    path.write_text("DELETE {")
+    assert "line 1, column 9" in run("propose", "--update", path, *WHO).stderr
 
 
 def test_two_curators_at_once(root: Path, var: Path, tmp_path: Path) -> None:

@@ -2,21 +2,25 @@
 
 import getpass
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from intmk import curation, journal, patch, proposals, record, settings, turtle
-from intmk.curation import Draft
-from intmk.errors import GraphError, WriteRefused
+from intmk import curation, drafts, journal, patch, proposals, record, settings, turtle, vocab
+from intmk.drafts import Draft
+from intmk.errors import GraphError, SourceSyntaxError, WriteRefused
 from intmk.options import ROOT, STORE
 from intmk.patch import Patch
+from intmk.report import Language
 from intmk.settings import Settings
 
 _BY = click.option("--as", "by", metavar="NAME", help="Who decides; by default the user's name.")
-_LANGUAGE = "en"
+_LANG = click.option(
+    "--lang", type=click.Choice(["de", "en"]), default="en", show_default=True,
+    help="Language of the messages.",
+)  # fmt: skip
 
 
 @click.command()
@@ -32,16 +36,20 @@ _LANGUAGE = "en"
     "--replaces", metavar="data/NAME",
     help="FILE holds all that this file is to say. Understood when FILE stands in data/ itself.",
 )  # fmt: skip
+@click.option("--update", "is_update", is_flag=True, help="FILE is a SPARQL update, as any .ru is.")
+@_LANG
 @ROOT
 @STORE
 def propose(
     file: Path, author: str, reason: str, sources: tuple[str, ...], removals: Path | None,
-    replaces: str | None, root: Path | None, store_dir: Path | None,
+    replaces: str | None, is_update: bool, lang: Language, root: Path | None,
+    store_dir: Path | None,
 ) -> None:  # fmt: skip
     """Propose the statements of FILE for the graph, and tell what they would do to it.
 
-    FILE is laid out as those in data/ are, in any RDF syntax; or it is an RDF Patch (.rdfp). The
-    proposal waits for a review. Exit code 1: it would break a rule.
+    FILE is laid out as those in data/ are, in any RDF syntax; or it is an RDF Patch (.rdfp) or a
+    SPARQL update (.ru). The proposal waits for a review. Exit code 1: it would break a rule. 2: it
+    could not be read, and is not kept.
 
     \b
     Example:
@@ -51,13 +59,25 @@ def propose(
     draft = Draft(
         turtle.decode(file.read_bytes(), str(file)),
         turtle.decode(removals.read_bytes(), str(removals)) if removals else "",
-        file.suffix.lstrip("."),
+        drafts.UPDATE if is_update else file.suffix.lstrip(".") or "trig",
         replaces or _own_name(file, chosen.root),
+        (str(file), str(removals)),
     )
-    made = curation.propose(chosen, draft, author, reason, sources, getpass.getuser())
-    click.echo("\n".join(_shown(chosen, made.number)))
+    try:
+        made = curation.propose(chosen, draft, author, reason, sources, getpass.getuser())
+    except SourceSyntaxError as error:
+        _tell_errors(error, lang)
+        raise
+    click.echo("\n".join(_shown(chosen, made.number, lang, False)))
     found = curation.look(chosen, made.number)
     sys.exit(int(any(one["severity"] == "error" for one in found["new"])))
+
+
+def _tell_errors(error: SourceSyntaxError, lang: Language) -> None:
+    """Tell all errors of a file but the first, which is told at the end."""
+    found: Any = error.extra.get("findings", [])
+    for one in found[1:]:
+        click.echo(_line(one, lang), err=True)
 
 
 def _own_name(file: Path, root: Path) -> str:
@@ -71,12 +91,14 @@ def _own_name(file: Path, root: Path) -> str:
 @click.option("--accept", "decision", flag_value="accept", help="Make the change.")
 @click.option("--reject", "decision", flag_value="reject", help="Decide against it.")
 @click.option("--comment", default="", help="What to tell the author.")
+@click.option("--known", is_flag=True, help="List what was wrong before the proposal, too.")
 @_BY
+@_LANG
 @ROOT
 @STORE
 def review(
-    number: int | None, decision: str | None, comment: str, by: str | None, root: Path | None,
-    store_dir: Path | None,
+    number: int | None, decision: str | None, comment: str, known: bool, by: str | None,
+    lang: Language, root: Path | None, store_dir: Path | None,
 ) -> None:  # fmt: skip
     """List the proposals, show one, or decide it.
 
@@ -94,36 +116,43 @@ def review(
         for one, state in proposals.every(chosen.store):
             click.echo(f"{one.number:>5}  {state:<11}  {one.time}  {one.author}: {one.reason}")
     elif decision == "accept":
-        _accept(chosen, number, by or getpass.getuser(), comment)
+        _accept(chosen, number, by or getpass.getuser(), comment, lang)
     elif decision == "reject":
         curation.reject(chosen, number, by or getpass.getuser(), comment)
         click.echo(f"Proposal {number} is rejected.")
     else:
-        click.echo("\n".join(_shown(chosen, number)))
+        click.echo("\n".join(_shown(chosen, number, lang, known)))
 
 
-def _accept(chosen: Settings, number: int, by: str, comment: str) -> None:
+def _accept(chosen: Settings, number: int, by: str, comment: str, lang: Language) -> None:
     try:
         made = curation.accept(chosen, number, by, comment)
     except WriteRefused as error:
         findings: Any = error.extra["findings"]
         for one in findings:
-            click.echo(f"{one['severity']}: {one[f'message_{_LANGUAGE}']}", err=True)
-        click.echo(f"intmk: {error}", err=True)
+            click.echo(_line(one, lang), err=True)
+        click.echo(f"intmk: Proposal {number} breaks a rule; nothing was changed.", err=True)
         sys.exit(1)
     click.echo(f"Proposal {number} is accepted: change {made.number}, version {made.version}.")
 
 
-def _shown(chosen: Settings, number: int) -> Iterator[str]:
+def _line(finding: dict[str, Any], lang: Language) -> str:
+    place = ":".join(str(finding[part]) for part in ("file", "line", "column") if finding[part])
+    said = f"{finding['severity']}: {finding[f'message_{lang}']}"
+    return f"{place}: {said}" if finding["line"] else said
+
+
+def _shown(chosen: Settings, number: int, lang: Language, has_known: bool) -> Iterator[str]:
     """Yield the lines that tell all about a proposal."""
     one, found = proposals.get(chosen.store, number), curation.look(chosen, number)
     yield f"Proposal {number}, {proposals.state(chosen.store, number)}, {one.time}"
     yield f"by {one.author}: {one.reason}"
     yield from (f"source: {source}" for source in one.sources)
-    yield from _rows(proposals.change(chosen.store, number))
-    for title, findings in (("new", found["new"]), ("there already", found["known"])):
-        for finding in findings:
-            yield f"{finding['severity']}, {title}: {finding[f'message_{_LANGUAGE}']}"
+    yield from _rows(proposals.change(chosen.store, number), vocab.prefixes(chosen.root))
+    yield from (_line(finding, lang) for finding in found["new"])
+    if not found["new"]:
+        yield "breaks no rule"
+    yield from _already(found["known"], lang, has_known)
     yield from (f"creates {iri}" for iri in found["created"])
     for query in found["queries"]:
         yield f"changes {query['stem']}: {query['added']} rows come, {query['removed']} go"
@@ -132,9 +161,33 @@ def _shown(chosen: Settings, number: int) -> Iterator[str]:
         yield f"{event.kind} {event.time} by {event.by or 'nobody known'}{said}"
 
 
-def _rows(change: Patch) -> Iterator[str]:
-    yield from (f"- {one}" for one in sorted(change.removed))
-    yield from (f"+ {one}" for one in sorted(change.added))
+def _already(known: list[dict[str, Any]], lang: Language, is_wanted: bool) -> Iterator[str]:
+    if known and not is_wanted:
+        yield f"{len(known)} findings were there already; intmk review NUMBER --known lists them"
+    elif known:
+        yield "there already:"
+        yield from (f"  {_line(finding, lang)}" for finding in known)
+
+
+def _rows(change: Patch, prefixes: Mapping[str, str]) -> Iterator[str]:
+    """Yield the statements that come and go under the passages that make them."""
+    rows = [
+        (patch.parts(one), sign) for sign, part in zip("+-", change, strict=True) for one in part
+    ]
+    passage = None
+    for parts, sign in sorted(rows, key=lambda row: (row[0].graph, row[0][:2], row[1] == "+")):
+        if parts.graph != passage:
+            passage = parts.graph
+            yield f"in {_short(passage, prefixes)}"
+        yield f"  {sign} {' '.join(_short(term, prefixes) for term in parts[:3])}"
+
+
+def _short(term: str, prefixes: Mapping[str, str]) -> str:
+    """Return a term of N-Triples as a file of data/ would have it, its IRIs shortened."""
+    text, mark, datatype = term.rpartition("^^") if term.startswith('"') else ("", "", term)
+    if datatype.startswith("<"):
+        datatype = vocab.shrink(datatype[1:-1], prefixes)
+    return text + mark + datatype
 
 
 @click.command()

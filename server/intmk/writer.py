@@ -111,9 +111,7 @@ def _place(settings: Settings, queue: str) -> Iterator[None]:
                 continue
             yield
             return
-    raise errors.Busy(
-        f"{places} {queue} are being made already.", hint="Try again in a moment."
-    )
+    raise errors.Busy(f"{places} {queue} are being made already.", hint="Try again in a moment.")
 
 
 def _lost(code: int, is_update: bool, settings: Settings) -> errors.GraphError:
