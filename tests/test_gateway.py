@@ -14,6 +14,7 @@ from intmk import app
 from intmk.engine import Engine, asker
 from intmk.gateway import Environ, Gateway, Start
 from intmk.metrics import Tally
+from intmk.past import Past
 from intmk.protocol import Endpoint
 from server_fixtures import make_settings, publish, running
 
@@ -37,7 +38,7 @@ def gateway(engine: Engine, store: Path, application: object, **explicit: object
     """Return a gateway in front of an application of the test's own."""
     settings = make_settings(store, **explicit)
     tally = Tally(engine.directory / "metrics")
-    endpoint = Endpoint(engine, settings, tally)
+    endpoint = Endpoint(engine, Past(settings, engine.directory), settings, tally)
     return Gateway(application, endpoint, settings, tally)  # type: ignore[arg-type]
 
 

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import shutil
+import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ import pytest
 from pyoxigraph import RdfFormat, parse
 
 from intmk import errors, journal, store
-from intmk.engine import Question
+from intmk.engine import Asker, Question, asker, question_name
 from intmk.past import Past
 from server_fixtures import await_end, descendants, make_settings
 
@@ -36,15 +37,17 @@ def folder(tmp_path: Path) -> Path:
 @contextlib.contextmanager
 def opened(folder: Path, **limits: object) -> Iterator[Past]:
     """Ask the versions of a store."""
-    past = Past(make_settings(folder, **limits))
-    with contextlib.closing(past):
-        yield past
+    with tempfile.TemporaryDirectory() as directory:
+        past = Past(make_settings(folder, **limits), Path(directory))
+        with contextlib.closing(past):
+            yield past
 
 
 def value(past: Past, key: str) -> str:
     """Return the value that a version has."""
-    answer = past.ask(Question(VALUE, JSON), past.version(key))
-    assert answer.version == past.version(key)
+    moment = past.at(key)
+    answer = moment.ask(Question(VALUE, JSON))
+    assert answer.version == moment.version()
     (row,) = json.loads(answer.read())["results"]["bindings"]
     found: str = row["v"]["value"]
     return found
@@ -64,9 +67,9 @@ def test_a_version_that_is_not_kept_is_told_from_one_that_never_was(folder: Path
     with opened(folder) as past:
         for key in ("1", first.id):
             with pytest.raises(errors.VersionGone, match=first.time):
-                past.version(key)
+                past.at(key)
         with pytest.raises(errors.NotFound):
-            past.version("5")
+            past.at("5")
 
 
 def test_few_versions_are_open_at_once(folder: Path) -> None:
@@ -77,7 +80,7 @@ def test_few_versions_are_open_at_once(folder: Path) -> None:
         assert value(past, "4") == "four"
         assert value(past, "2") == "two"
         assert len(past._opened) == 2
-        asked = [pool.submit(past.ask, Question(ENDLESS, JSON), past.version(n)) for n in "34"]
+        asked = [pool.submit(past.at(n).ask, Question(ENDLESS, JSON)) for n in "34"]
         patience = threading.Event()
         while sum(one.questions for one in past._opened.values()) < 2:
             patience.wait(0.01)
@@ -103,18 +106,40 @@ def test_a_version_that_goes_while_it_is_open_is_gone(folder: Path) -> None:
     """Nobody gets an answer from a version that cannot be cited any more."""
     with opened(folder) as past:
         assert value(past, "2") == "two"
-        shutil.rmtree(folder / "versions" / past.version("2"))
+        shutil.rmtree(folder / "versions" / past.at("2").version())
         with pytest.raises(errors.VersionGone):
-            past.version("2")
+            past.at("2")
 
 
-def test_nothing_is_left_when_nobody_closes(folder: Path) -> None:
+def test_nothing_is_left_when_nobody_closes(folder: Path, tmp_path: Path) -> None:
     """The end of whoever held it is enough."""
     others = descendants(os.getpid())
-    past = Past(make_settings(folder))
+    past = Past(make_settings(folder), tmp_path)
     value(past, "2")
     family = descendants(os.getpid()) - others
     directories = [one.engine.directory for one in past._opened.values()]
     del past
     await_end(family)
     assert not any(directory.exists() for directory in directories)
+
+
+def test_a_question_is_cancelled_by_whoever_shares_the_directory(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Another process finds the workers too; a question that nobody asks is not found."""
+    directory = tmp_path_factory.mktemp("shared")
+    settings = make_settings(folder, query_timeout_s=60)
+    name = question_name("some-question")
+    with contextlib.closing(Past(settings, directory)) as past, ThreadPoolExecutor() as pool:
+
+        def ask() -> object:
+            asker.set(Asker(name))
+            return past.at("2").ask(Question(ENDLESS, JSON))
+
+        waiting, other = pool.submit(ask), Past(settings, directory)
+        patience = threading.Event()
+        while not other.cancel(name):
+            patience.wait(0.01)
+        assert isinstance(waiting.exception(), errors.QueryCancelled)
+        assert not other.cancel(name)
+    assert list(directory.iterdir()) == []

@@ -1,12 +1,16 @@
 """/versions: what was published when, in every format."""
 
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 from pyoxigraph import Literal, RdfFormat, parse
 
 from intmk import formats, journal
+from intmk.vocab import RDFS
 from write_fixtures import PASSAGE, Writing, writing
+
+BODY = "https://w3id.org/intmk/id/body/intmk"
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +19,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Writing]:
     folder = tmp_path_factory.mktemp("store")
     with writing(folder, gate="off", keep_versions=2) as one:
         for value in range(3):
-            text = f"INSERT DATA {{ GRAPH <{PASSAGE}> {{ <a:s> <a:p> {value} }} }}"
+            said = f"<a:s> <a:p> {value} . <{BODY}> <{RDFS}comment> 'Name{value}'"
+            text = f"INSERT DATA {{ GRAPH <{PASSAGE}> {{ {said} }} }}"
             one.client.post("/update", data={"update": text}, headers=one.header())
         yield one
 
@@ -28,7 +33,7 @@ def test_versions_are_listed_newest_first(server: Writing) -> None:
     assert [row["current"] for row in rows] == [True, False, False, False]
     assert [row["kept"] for row in rows] == [True, True, False, False]
     assert rows[0]["parent"] == rows[1]["id"]
-    assert rows[0]["triples"] == rows[1]["triples"] + 1
+    assert rows[0]["triples"] == rows[1]["triples"] + 2
     assert list(rows[0]) == [
         *("number", "id", "time", "parent", "triples", "quads", "kind", "current", "kept")
     ]
@@ -138,6 +143,55 @@ def test_a_browser_is_not_shown_the_present_for_the_past(server: Writing) -> Non
     response = server.client.get("/sparql", query_string=asked, headers=accept)
     assert response.headers["Content-Type"] == "application/sparql-results+json"
     assert response.headers["Graph-Version"] == journal.find(server.settings.store, "3").id
+
+
+THINGS = [
+    f"/graphs?graph={quote(PASSAGE, safe='')}&",
+    "/graphs?default&",
+    "/data/body/intmk.ttl?",
+    "/data/body/intmk.trig?",
+    "/doc/body/intmk?",
+]
+
+
+@pytest.mark.parametrize("path", THINGS)
+def test_a_graph_and_a_thing_are_shown_as_they_were(server: Writing, path: str) -> None:
+    """With the version they are of, by number or id; conditions hold for that one."""
+    row = journal.find(server.settings.store, "3")
+    for key in ("3", row.id):
+        then = server.client.get(f"{path}at={key}")
+        assert then.status_code == 200
+        assert "Name1" in then.text
+        assert "Name2" not in then.text
+        assert then.headers.get("Graph-Version", row.id) == row.id
+        tag = {"If-None-Match": then.headers["ETag"]}
+        assert server.client.get(f"{path}at={key}", headers=tag).status_code == 304
+        assert server.client.get(f"{path}at=4", headers=tag).status_code == 200
+    assert "Name2" in server.client.get(path).text
+    assert server.client.get(f"{path}at=1").status_code == 410
+    assert server.client.get(f"{path}at=9").status_code == 404
+
+
+def test_a_page_of_the_past_says_so_and_stays_there(server: Writing) -> None:
+    """Its links to things and data lead to the same version, one leads to today."""
+    page = server.client.get("/doc/body/intmk?at=3&lang=en").text
+    assert "how it was in version 3" in page
+    assert '"/data/body/intmk.ttl?at=3"' in page
+    assert 'href="/doc/conference/intmk-18?lang=en&amp;at=3"' in page
+    assert 'href="/doc/body/intmk"' in page
+    assert 'href="/sparql?lang=en"' in page
+    assert "how it was" not in server.client.get("/doc/body/intmk?lang=en").text
+    moved = server.client.get("/id/body/intmk?at=3", headers={"Accept": "text/turtle"})
+    assert moved.headers["Location"] == "/data/body/intmk.ttl?at=3"
+
+
+def test_the_past_is_not_written(server: Writing) -> None:
+    """A write that names a version is refused rather than made now."""
+    path = f"/graphs?graph={quote(PASSAGE, safe='')}&at=3"
+    for method in ("PUT", "POST", "DELETE"):
+        response = server.client.open(path, method=method, headers=server.header())
+        assert response.status_code == 400
+        assert "past" in response.get_json(force=True)["hint"]
 
 
 @pytest.mark.parametrize(

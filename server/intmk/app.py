@@ -20,6 +20,7 @@ from intmk.gateway import Gateway
 from intmk.graphs import Graphs
 from intmk.metrics import Tally
 from intmk.pages import Pages
+from intmk.past import Past
 from intmk.protocol import Endpoint, Operation
 from intmk.reviewing import Desk
 from intmk.settings import Settings
@@ -41,9 +42,10 @@ def create_app(settings: Settings, engine: Engine) -> Flask:
     app = Flask("intmk", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.query_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.query_bytes
-    site = Pages(settings, engine)
+    past = Past(settings, engine.directory)
+    site = Pages(settings, engine, past)
     app.register_blueprint(site.blueprint)
-    for routes in (update.blueprint(engine, settings), Graphs(settings, engine).blueprint):
+    for routes in (update.blueprint(engine, settings), Graphs(settings, engine, past).blueprint):
         app.register_blueprint(routes)
     app.register_blueprint(versions.blueprint(settings))
     app.register_blueprint(Validation(settings).blueprint)
@@ -51,7 +53,7 @@ def create_app(settings: Settings, engine: Engine) -> Flask:
     app.register_blueprint(Desk(settings, engine, site).blueprint)
     app.add_url_rule("/sparql", "sparql", partial(_page, site), methods=["GET", "POST"])
     app.add_url_rule(
-        "/sparql/running/<name>", "cancel", partial(_cancel, engine), methods=["DELETE"]
+        "/sparql/running/<name>", "cancel", partial(_cancel, engine, past), methods=["DELETE"]
     )
     _add_observation(app, settings, engine)
     app.before_request(_refuse)
@@ -59,7 +61,7 @@ def create_app(settings: Settings, engine: Engine) -> Flask:
     app.register_error_handler(HTTPException, partial(_http_problem, site))
     app.after_request(_share)
     tally = Tally(engine.directory / "metrics")
-    endpoint = Endpoint(engine, settings, tally)
+    endpoint = Endpoint(engine, past, settings, tally)
     app.wsgi_app = Gateway(app.wsgi_app, endpoint, settings, tally)  # type: ignore[method-assign]
     return app
 
@@ -86,9 +88,10 @@ def _page(site: Pages) -> Response:
     return site.sparql(Question(operation.query, (), *operation.dataset))
 
 
-def _cancel(engine: Engine, name: str) -> Response:
+def _cancel(engine: Engine, past: Past, name: str) -> Response:
     """DELETE /sparql/running/<Query-Id>: stop that query. Who knows its id may."""
-    if not engine.cancel(question_name(name)):
+    question = question_name(name)
+    if not (engine.cancel(question) or past.cancel(question)):
         raise errors.NotFound(
             "No query with this Query-Id is being answered.",
             hint="It may have ended, or be waiting for a worker.",

@@ -17,6 +17,7 @@ from intmk import formats, receiving
 from intmk.changes import Change
 from intmk.engine import Answer, Engine, Question
 from intmk.errors import InvalidRequest, MethodNotAllowed, NotFound
+from intmk.past import Moment, Past
 from intmk.protocol import Parameters
 from intmk.settings import Settings
 from intmk.vocab import BASE
@@ -38,10 +39,11 @@ _PATH = "/:@!$&'()*+,;=~-._"
 class Graphs:
     """The graph store of one server; ``blueprint`` has its routes."""
 
-    def __init__(self, settings: Settings, engine: Engine) -> None:
-        """Take the limits, and who is asked."""
+    def __init__(self, settings: Settings, engine: Engine, past: Past) -> None:
+        """Take the limits, and who is asked about the present and the past."""
         self._settings = settings
         self._engine = engine
+        self._past = past
         self.blueprint = Blueprint("graphs", __name__)
         self.blueprint.add_url_rule("/graphs", "graphs", self.indirect, methods=_METHODS)
         self.blueprint.add_url_rule("/graphs/<path:name>", "graph", self.direct, methods=_METHODS)
@@ -72,6 +74,8 @@ class Graphs:
     def _serve(self, graph: str | None) -> Response:
         if request.method in ("GET", "HEAD"):
             return self._read(graph)
+        if Parameters(request.query_string).all("at"):
+            raise InvalidRequest("The request has the parameter at.", hint="No past is written.")
         token = receiving.authorized(self._settings)
         kind = request.method.lower()
         if kind == "delete":
@@ -102,28 +106,29 @@ class Graphs:
         offers = _offers()
         dataset = (None, None) if graph is None else ((graph,), ())
         question = Question(_ALL, offers, *dataset)
+        at = Parameters(request.query_string).one("at")
+        engine = self._engine if at is None else self._past.at(at)
         if request.if_none_match:
-            tag = _tag(question, self._engine.version())
+            tag = _tag(question, engine.version())
             if request.if_none_match.contains(tag):
                 return _tagged(Response(status=304), tag)
-        answer = self._engine.ask(question) if graph is None else self._existing(graph, question)
+        answer = engine.ask(question) if graph is None else _existing(engine, graph, question)
         response = _whole(answer)
         response.headers["Graph-Version"] = answer.version
         response.headers["Cache-Control"] = "no-cache"
         return _tagged(response, _tag(question, answer.version))
 
-    def _existing(self, graph: str, question: Question) -> Answer:
-        """Return all triples of a graph; raises NotFound when there are none."""
-        exists = Question(_ASK, _JSON, (graph,), ())
-        for _ in range(_ATTEMPTS):
-            found, answer = self._engine.ask(exists), self._engine.ask(question)
-            if found.version == answer.version:
-                break
-        if b"true" not in found.read():
-            raise NotFound(
-                f"There is no graph {graph}.", hint="Query for GRAPH ?g to see which are."
-            )
-        return answer
+
+def _existing(engine: Engine | Moment, graph: str, question: Question) -> Answer:
+    """Return all triples of a graph; raises NotFound when there are none."""
+    exists = Question(_ASK, _JSON, (graph,), ())
+    for _ in range(_ATTEMPTS):
+        found, answer = engine.ask(exists), engine.ask(question)
+        if found.version == answer.version:
+            break
+    if b"true" not in found.read():
+        raise NotFound(f"There is no graph {graph}.", hint="Query for GRAPH ?g to see which are.")
+    return answer
 
 
 def _absolute(iri: str) -> str:

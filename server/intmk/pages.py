@@ -17,9 +17,10 @@ from intmk import catalogue, contents, description, formats, tables, vocab, word
 from intmk.engine import Engine, Question
 from intmk.errors import GraphError, InvalidRequest, NotFound, Unavailable
 from intmk.federation import Federation
+from intmk.past import Past
 from intmk.rendering import Site, View
 from intmk.settings import Settings
-from intmk.statements import Ask, NewVersion, Reading
+from intmk.statements import Answering, Ask, NewVersion, Reading
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; object-src 'none'; base-uri 'none'; "
@@ -42,9 +43,11 @@ _FORM_LINES = (10, 30)
 class Pages:
     """The pages of one server; ``blueprint`` has their routes."""
 
-    def __init__(self, settings: Settings, engine: Engine) -> None:
-        """Take who is asked and where the graph's files are, for the prefixes and the catalogue."""
+    def __init__(self, settings: Settings, engine: Engine, past: Past) -> None:
+        """Take who is asked about the present and the past, and where the graph's files are, for
+        the prefixes and the catalogue."""
         self._engine = engine
+        self._past = past
         self._federation = Federation(settings)
         mount = urlsplit(settings.public_url).path.rstrip("/")
         self._site = Site(mount, vocab.prefixes(settings.root))
@@ -148,7 +151,7 @@ class Pages:
         """Return the table of an answer, or the error and its place in the query."""
         try:
             asked = question._replace(offers=tables.OFFERS)
-            answer = self._federation.ask(self._engine.ask, asked)
+            answer = self._federation.ask(self._answering().ask, asked)
         except GraphError as error:
             return {"error": error, "place": tables.place(question.text, error)}
         return {"table": tables.table(answer), "version": answer.version}
@@ -181,8 +184,9 @@ class Pages:
         """Return a page; ``beside`` is the path whose extensions give its data."""
         view = self._view()
         found, version = self._read(lambda ask: fill(ask, view))
+        moment = f"?{urlencode({'at': view.at})}" if view.at else ""
         kinds = [
-            (f"{self._site.mount}{beside}.{row.extension}", row.media_types[0])
+            (f"{self._site.mount}{beside}.{row.extension}{moment}", row.media_types[0])
             for row in formats.GRAPHS
             if beside
         ]
@@ -198,16 +202,21 @@ class Pages:
         return view.render(template, **shared | dict(values)).encode()
 
     def _view(self) -> View:
-        chosen = request.args.get("lang")
+        chosen, at = request.args.get("lang"), request.args.get("at", "")
         if chosen in wording.LANGUAGES:
-            return View(self._site, chosen, is_chosen=True)
+            return View(self._site, chosen, is_chosen=True, at=at)
         best = request.accept_languages.best_match(wording.LANGUAGES, wording.LANGUAGES[0])
-        return View(self._site, best)
+        return View(self._site, best, at=at)
+
+    def _answering(self) -> Answering:
+        """Return who answers this request: the engine, or the version that it names with ``at``."""
+        at = request.args.get("at")
+        return self._engine if at is None else self._past.at(at)
 
     def _read(self, read: Callable[[Ask], Any]) -> tuple[Any, str]:
         """Return what ``read`` returns, all from one version, and the version's id."""
         for _ in range(_ATTEMPTS):
-            ask = Reading(self._engine)
+            ask = Reading(self._answering())
             try:
                 return read(ask), ask.version
             except NewVersion:

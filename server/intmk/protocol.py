@@ -10,17 +10,17 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import IO, NamedTuple
 from urllib.parse import unquote_to_bytes
 
-from intmk import formats, replies, wire
+from intmk import capabilities, formats, replies, wire
 from intmk.cache import Cache, Kept
 from intmk.engine import Answer, Engine, Question
 from intmk.errors import GraphError, InvalidRequest, UnsupportedMediaType, UpdateForbidden, slug
 from intmk.federation import Federation
 from intmk.metrics import Tally
-from intmk.past import Past
+from intmk.past import Moment, Past
 from intmk.replies import Headers, Reply
 from intmk.settings import Settings
 
@@ -194,14 +194,15 @@ def _offers(
 class Endpoint:
     """Answers operations: from what the client has, from memory, or from the engine."""
 
-    def __init__(self, engine: Engine, settings: Settings, tally: Tally) -> None:
-        """Take who is asked, the settings, and where queries are counted."""
+    def __init__(self, engine: Engine, past: Past, settings: Settings, tally: Tally) -> None:
+        """Take who is asked about the present and the past, the settings, and where queries are
+        counted."""
         self._engine = engine
+        self._past = past
         self._tally = tally
         self._federation = Federation(settings)
-        self._past = Past(settings)
         self._cache = Cache(settings.cache_mb * 1_000_000)
-        self._description = description(f"{settings.public_url}/sparql")
+        self._description = capabilities.description(settings)
         self._remembered = lru_cache(maxsize=1024)(_in_address)
 
     def read(self, request: Request) -> Operation:
@@ -217,49 +218,34 @@ class Endpoint:
         """Return the answer to an operation; raises what ``Engine.ask`` raises."""
         started = time.perf_counter()
         try:
-            version = self._version(operation)
-            asked = _Asked(operation, request, version, self._description, started)
-            kind, outcome, reply = self._answer(asked)
+            engine = self._engine if operation.at is None else self._past.at(operation.at)
+            asked = _Asked(operation, request, engine.version(), self._description, started)
+            kind, outcome, reply = self._answer(asked, engine)
         except GraphError as error:
             self._tally.query("unknown", slug(type(error)), time.perf_counter() - started)
             raise
         self._tally.query(kind, outcome, time.perf_counter() - started)
         return reply
 
-    def _version(self, operation: Operation) -> str:
-        if operation.at is None:
-            return self._engine.version()
-        return self._past.version(operation.at)
-
-    def _answer(self, asked: "_Asked") -> tuple[str, str, Reply]:
+    def _answer(self, asked: "_Asked", engine: Engine | Moment) -> tuple[str, str, Reply]:
         """Return the kind of the answer, the outcome, and the reply."""
         tag = asked.held_tag()
         if tag:
             return "unknown", "not-modified", asked.not_modified(tag)
-        if asked.at is not None:
-            return self._answer_past(asked)
         kept = self._kept(asked)
         if kept:
             return kept.kind, "answered", asked.short(kept, "cache")
-        answer = self._federation.ask(self._engine.ask, asked.question)
+        answer = self._federation.ask(engine.ask, asked.question)
         if not isinstance(answer.content, bytes):
             return answer.kind, "answered", asked.long(answer, answer.content)
         kept = Kept(answer.kind, answer.media_type, answer.version, answer.content)
-        if asked.is_stable and answer.length <= _KEPT_BYTES:
+        if asked.is_kept and answer.length <= _KEPT_BYTES:
             self._cache.put(asked.question, kept)
         return kept.kind, "answered", asked.short(kept, "query")
 
-    def _answer_past(self, asked: "_Asked") -> tuple[str, str, Reply]:
-        ask = partial(self._past.ask, version=asked.version)
-        answer = self._federation.ask(ask, asked.question)
-        if not isinstance(answer.content, bytes):
-            return answer.kind, "answered", asked.long(answer, answer.content)
-        kept = Kept(answer.kind, answer.media_type, answer.version, answer.content)
-        return kept.kind, "answered", asked.short(kept, "query")
-
     def _kept(self, asked: "_Asked") -> Kept | None:
-        kept = self._cache.get(asked.version, asked.question) if asked.is_stable else None
-        self._tally.cache("hit" if kept else "miss" if asked.is_stable else "unkept")
+        kept = self._cache.get(asked.version, asked.question) if asked.is_kept else None
+        self._tally.cache("hit" if kept else "miss" if asked.is_kept else "unkept")
         return kept
 
 
@@ -274,10 +260,10 @@ class _Asked:
         else:
             self.question = operation.question(operation.query)
         self.version = version
-        self.at = operation.at
-        self.is_stable = not _VOLATILE.search(self.question.text)
+        is_stable = not _VOLATILE.search(self.question.text)
+        self.is_kept = is_stable and operation.at is None
         # What is posted is not cached by anyone between us and the client (RFC 9110 9.3.3).
-        self._is_tagged = self.is_stable and request.method != "POST"
+        self._is_tagged = is_stable and request.method != "POST"
         self._if_none_match = request.if_none_match
         self._coding = replies.coding(request.accept_encoding)
         self._started = started
@@ -334,44 +320,3 @@ class _Asked:
 
 _OF_TAGGED: Headers = [("Vary", "Accept, Accept-Encoding"), ("Cache-Control", "no-cache")]
 _OF_OTHERS: Headers = [("Vary", "Accept, Accept-Encoding"), ("Cache-Control", "no-store")]
-
-
-def description(endpoint: str) -> str:
-    """Return the query whose answer is the service description (SPARQL 1.1 Service Description).
-
-    It counts the graphs as they are, so it needs no text of its own that could grow old.
-    """
-    supported = " , ".join(f"<http://www.w3.org/ns/formats/{name}>" for name in _FORMAT_NAMES)
-    return f"""
-PREFIX sd: <http://www.w3.org/ns/sparql-service-description#>
-PREFIX void: <http://rdfs.org/ns/void#>
-CONSTRUCT {{
-  <{endpoint}> a sd:Service ; sd:endpoint <{endpoint}> ;
-    sd:supportedLanguage sd:SPARQL11Query ; sd:resultFormat {supported} ;
-    sd:defaultDataset <{endpoint}#dataset> .
-  <{endpoint}#dataset> a sd:Dataset ; sd:defaultGraph <{endpoint}#default> ; sd:namedGraph ?node .
-  <{endpoint}#default> a sd:Graph ; void:triples ?all .
-  ?node a sd:NamedGraph ; sd:name ?name ; sd:graph ?graph .
-  ?graph a sd:Graph ; void:triples ?count .
-}} WHERE {{
-  {{ SELECT (COUNT(*) AS ?all) {{ ?s ?p ?o }} }} UNION
-  {{ SELECT ?name (COUNT(*) AS ?count) {{ GRAPH ?name {{ ?s ?p ?o }} }} GROUP BY ?name }}
-  BIND(ENCODE_FOR_URI(STR(?name)) AS ?key)
-  BIND(IRI(CONCAT("{endpoint}#named=", ?key)) AS ?node)
-  BIND(IRI(CONCAT("{endpoint}#graph=", ?key)) AS ?graph)
-}}"""
-
-
-# https://www.w3.org/ns/formats/
-_FORMAT_NAMES = (
-    "SPARQL_Results_JSON",
-    "SPARQL_Results_XML",
-    "SPARQL_Results_CSV",
-    "SPARQL_Results_TSV",
-    "Turtle",
-    "N-Triples",
-    "JSON-LD",
-    "RDF_XML",
-    "TriG",
-    "N-Quads",
-)

@@ -70,13 +70,18 @@ class Site:
     prefixes: Mapping[str, str]
 
 
+# Pages that show an older version when asked with ?at=.
+_OF_VERSIONS = ("/doc/", "/source", "/themes", "/ontology", "/shapes", "/quality", "/queries/")
+
+
 @dataclass
 class View:
     """One page in one language; templates call its methods.
 
     ``labels`` are those of the things the page mentions, ``reasons`` those of the disputed passages
     it cites. ``is_chosen`` says that the language was asked for in the address, so that links keep
-    it.
+    it; ``at`` is the version that was asked for in the address, which links to what has versions
+    keep too.
     """
 
     site: Site
@@ -84,6 +89,7 @@ class View:
     labels: Mapping[str, Literal] = field(default_factory=dict)
     reasons: Mapping[str, Literal] = field(default_factory=dict)
     is_chosen: bool = False
+    at: str = ""
 
     @property
     def other(self) -> str:
@@ -120,8 +126,10 @@ class View:
         return f"{value:.1f}".replace(".", "," if self.language == "de" else ".")
 
     def path(self, path: str, **parameters: object) -> str:
-        """Return the address of one of our pages in the language of this one."""
+        """Return the address of one of our pages in the language and version of this one."""
         chosen = {"lang": self.language} if self.is_chosen else {}
+        if self.at and path.startswith(_OF_VERSIONS):
+            chosen["at"] = self.at
         query = urlencode(parameters | chosen)
         address, hash_, fragment = path.partition("#")
         return self.site.mount + address + ("?" + query if query else "") + hash_ + fragment

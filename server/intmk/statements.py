@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from pyoxigraph import (
     BlankNode,
@@ -14,7 +14,7 @@ from pyoxigraph import (
 )
 
 from intmk import vocab
-from intmk.engine import Engine, Question
+from intmk.engine import Answer, Question
 
 Term = NamedNode | BlankNode | Literal
 Row = Mapping[str, Any]
@@ -40,11 +40,18 @@ class NewVersion(Exception):  # noqa: N818 - says what happened
     """A new version of the graph came while several queries were being asked: ask them again."""
 
 
+class Answering(Protocol):
+    """Whoever answers questions: the engine, or a version of the past."""
+
+    def ask(self, question: Question) -> Answer:
+        """Return the answer to a question."""
+
+
 class Reading:
     """An ``Ask`` whose queries are all answered from one version of the graph."""
 
-    def __init__(self, engine: Engine) -> None:
-        """Take the engine; ``version`` is known once something was asked."""
+    def __init__(self, engine: Answering) -> None:
+        """Take who answers; ``version`` is known once something was asked."""
         self._engine = engine
         self.version = ""
 

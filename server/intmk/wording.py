@@ -20,6 +20,8 @@ _WORDS = (
     ("shapes", "Prüfregeln", "Shapes"),
     ("validate", "RDF prüfen", "Validate RDF"),
     ("version", "Version", "Version"),
+    ("as_of", "So war es in Version {}.", "This is how it was in version {}."),
+    ("now", "Wie es heute ist", "As it is today"),
     ("facts", "Aussagen", "Statements"),
     ("incoming", "Verweise hierauf", "Incoming"),
     ("incoming_of", "← {}", "← {}"),
