@@ -57,6 +57,7 @@ def create_app(settings: Settings, engine: Engine) -> Flask:
     )
     _add_observation(app, settings, engine)
     app.before_request(_refuse)
+    app.before_request(partial(_refuse_what_is_elsewhere, settings))
     app.register_error_handler(GraphError, partial(_problem, site))
     app.register_error_handler(HTTPException, partial(_http_problem, site))
     app.after_request(_share)
@@ -78,6 +79,22 @@ def _refuse() -> None:
     error = request.environ.get(gateway.ERROR)
     if error:
         raise error
+
+
+# What rests on versions of our own.
+_OF_STORE = ("changes", "dumps", "proposals", "update", "validate", "versions")
+_READING = ("GET", "HEAD", "OPTIONS")
+
+
+def _refuse_what_is_elsewhere(settings: Settings) -> None:
+    """Raise NotOffered for what only a store of our own can do, where there is none."""
+    first = request.path.split("/")[1].partition(".")[0]
+    is_write = first == "graphs" and request.method not in _READING
+    if settings.remote and (first in _OF_STORE or is_write):
+        raise errors.NotOffered(
+            "Another engine holds the graph here: it is read only, and has no versions.",
+            hint="Write to that engine itself, or to the server that publishes the graph.",
+        )
 
 
 def _page(site: Pages) -> Response:
@@ -107,6 +124,8 @@ def _live() -> Response:
 def _ready(engine: Engine) -> Response:
     """Tell that questions are answered, by how many workers and from which version."""
     status = engine.status()
+    if not status:
+        return _json({"status": "ok"})
     if not status["workers"]:
         raise errors.Unavailable("No query worker is there yet.")
     return _json({"status": "ok", "version": status["version"], "workers": len(status["workers"])})
@@ -123,18 +142,24 @@ def _metrics(settings: Settings, engine: Engine) -> Response:
     gauges = {"up": ("Whether questions are answered", 0.0)}
     try:
         status = engine.status()
+        gauges["up"] = ("Whether questions are answered", 1.0)
+        if not status:
+            return _exposed(engine, gauges)
         folder = settings.store / "versions" / status["version"]
         dump = (folder / "dump.nq").stat()
-        gauges = {
-            "up": ("Whether questions are answered", 1.0),
+        gauges |= {
             "workers": ("Workers for short queries", float(len(status["workers"]))),
             "slow_workers": ("Workers at long queries", float(len(status["slow"]))),
             "snapshot_bytes": ("Length of the served version as N-Quads", float(dump.st_size)),
             "snapshot_age_seconds": ("Age of the served version", time.time() - dump.st_mtime),
         }
-    except (errors.Unavailable, OSError):
+    except (GraphError, OSError):
         # What was counted is worth telling all the more.
         pass
+    return _exposed(engine, gauges)
+
+
+def _exposed(engine: Engine, gauges: dict[str, tuple[str, float]]) -> Response:
     body = metrics.exposition(engine.directory / "metrics", gauges)
     response = Response(body, content_type=metrics.CONTENT_TYPE)
     response.headers["Cache-Control"] = "no-store"

@@ -398,24 +398,38 @@ def token_revoke(name: str, store_dir: Path | None) -> None:
 @click.option("--host", help="Address to listen on (INTMK_HOST; default 127.0.0.1).")
 @click.option("--port", type=int, help="Port to listen on (INTMK_PORT; default 8000).")
 @ROOT
-@STORE
-def serve(host: str | None, port: int | None, root: Path | None, store_dir: Path | None) -> None:
+@click.option(
+    "--store", "place", metavar="DIR|URL", envvar="INTMK_STORE",
+    help="Folder of the built versions, or a SPARQL 1.1 endpoint to ask instead (INTMK_STORE).",
+)  # fmt: skip
+def serve(host: str | None, port: int | None, root: Path | None, place: str | None) -> None:
     """Serve the graph over HTTP, building it first if its files have changed.
 
     A graph that was written to since it was built is served as it is: nothing takes that back but
     intmk build --discard-updates.
 
     \b
-    Example:
+    Examples:
       intmk serve --port 8080
+      intmk serve --store https://example.org/sparql
     """
     from intmk import serving  # the only command that needs the HTTP side
 
-    chosen = settings.read({"host": host, "port": port, "root": root, "store": store_dir})
+    name = "remote" if settings.is_address(place) else "store"
+    environ = {key: value for key, value in os.environ.items() if key != "INTMK_STORE"}
+    chosen = settings.read({"host": host, "port": port, "root": root, name: place}, environ)
+    if chosen.remote:
+        click.echo(f"Asking {settings.shown(chosen.remote)}, at {chosen.public_url}")
+    else:
+        _prepare(chosen)
+    serving.serve(chosen)
+
+
+def _prepare(chosen: settings.Settings) -> None:
+    """Build what is to be served, unless that would take something back."""
     if store.is_written(chosen.store):
         if not store.is_built_from(chosen.root, chosen.store):
             click.echo(f"intmk: the graph holds updates; changes in {chosen.root} wait.", err=True)
     elif not store.is_current(chosen.root, chosen.store):
         _build(chosen)
     click.echo(f"Version {store.current_version(chosen.store)} at {chosen.public_url}")
-    serving.serve(chosen)

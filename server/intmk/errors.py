@@ -231,6 +231,23 @@ class CheckTimeout(GraphError):
     status = 504
 
 
+class StoreFailed(GraphError):
+    """The SPARQL endpoint that answers in place of a store failed, or answered with something else.
+
+    Its address is not told: the client has no use for it.
+    """
+
+    title = "The engine behind this server failed"
+    status = 502
+
+
+class NotOffered(GraphError):
+    """This server does not do that, whoever asks."""
+
+    title = "This server does not offer that"
+    status = 501
+
+
 class WriteTimeout(GraphError):
     """A write ran past its deadline and was stopped; the graph is as it was."""
 

@@ -108,12 +108,15 @@ class Graphs:
         question = Question(_ALL, offers, *dataset)
         at = Parameters(request.query_string).one("at")
         engine = self._engine if at is None else self._past.at(at)
-        if request.if_none_match:
-            tag = _tag(question, engine.version())
+        version = engine.version()
+        if request.if_none_match and version:
+            tag = _tag(question, version)
             if request.if_none_match.contains(tag):
                 return _tagged(Response(status=304), tag)
         answer = engine.ask(question) if graph is None else _existing(engine, graph, question)
         response = _whole(answer)
+        if not answer.version:
+            return _untagged(response)
         response.headers["Graph-Version"] = answer.version
         response.headers["Cache-Control"] = "no-cache"
         return _tagged(response, _tag(question, answer.version))
@@ -164,6 +167,13 @@ def _whole(answer: Answer) -> Response:
 
 def _tag(question: Question, version: str) -> str:
     return f"{version}-{hashlib.sha256(repr(question).encode()).hexdigest()[:16]}"
+
+
+def _untagged(response: Response) -> Response:
+    """Return an answer of which nobody knows how long it will be right."""
+    response.headers["Cache-Control"] = "no-store"
+    response.vary.add("Accept")
+    return response
 
 
 def _tagged(response: Response, tag: str) -> Response:

@@ -228,7 +228,8 @@ class Pages:
         engine_format = offer.format.engine
         assert isinstance(engine_format, RdfFormat)  # noqa: S101 - all of GRAPHS are
         body, version = self._read(lambda ask: write(ask, engine_format, self._site.prefixes))
-        headers = {"Graph-Version": version, "Access-Control-Allow-Origin": "*"}
+        headers = {"Graph-Version": version} if version else {}
+        headers["Access-Control-Allow-Origin"] = "*"
         if not extension:
             headers["Vary"] = "Accept"
         return _sent(body, offer.content_type, headers)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from intmk import journal, store
 from intmk.engine import Answer, Engine, Question, Workers
-from intmk.errors import Busy, Unavailable, VersionGone
+from intmk.errors import Busy, NotOffered, Unavailable, VersionGone
 from intmk.settings import Settings
 
 _AT_ONCE = 2
@@ -65,8 +65,11 @@ class Past:
     def at(self, key: str) -> "Moment":
         """Return the graph as it was, by the number or the id of a version.
 
-        Raises NotFound when there was never such a version, VersionGone when it is not kept.
+        Raises NotFound when there was never such a version, VersionGone when it is not kept, and
+        NotOffered when another engine holds the graph.
         """
+        if self._settings.remote:
+            raise NotOffered("Another engine holds the graph here: it has no versions.")
         found = journal.find(self._settings.store, key)
         if not (self._settings.store / store.VERSIONS / found.id).is_dir():
             raise VersionGone(

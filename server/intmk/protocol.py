@@ -260,7 +260,8 @@ class _Asked:
         else:
             self.question = operation.question(operation.query)
         self.version = version
-        is_stable = not _VOLATILE.search(self.question.text)
+        # Without a version nobody knows whether the next answer would be the same.
+        is_stable = bool(version) and not _VOLATILE.search(self.question.text)
         self.is_kept = is_stable and operation.at is None
         # What is posted is not cached by anyone between us and the client (RFC 9110 9.3.3).
         self._is_tagged = is_stable and request.method != "POST"
@@ -307,9 +308,10 @@ class _Asked:
         text = media_type.startswith("text/")
         headers = [
             ("Content-Type", media_type + ("; charset=utf-8" if text else "")),
-            ("Graph-Version", version),
             ("Server-Timing", f"{source};dur={spent_ms:.2f}"),
         ]
+        if version:
+            headers.append(("Graph-Version", version))
         if self._is_tagged:
             tag = self._tag(version)
             headers.append(("ETag", replies.coded_tag(tag, coding)))

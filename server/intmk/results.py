@@ -55,9 +55,19 @@ def rdf(
 ) -> bytes:
     """Return statements in a format, with prefixes; raises NotAcceptable as :func:`write` does."""
     output = io.BytesIO()
-    with _guarded(output, form) as guard:
-        serialize(statements, guard, form, prefixes=dict(prefixes))
+    write_graph(statements, form, output, prefixes)
     return output.getvalue()
+
+
+def write_graph(
+    statements: Iterable[Triple] | Iterable[Quad],
+    form: RdfFormat,
+    output: IO[bytes],
+    prefixes: Mapping[str, str] | None = None,
+) -> None:
+    """Write statements to ``output``; raises NotAcceptable as :func:`write` does."""
+    with _guarded(output, form) as guard:
+        serialize(statements, guard, form, prefixes=dict(prefixes or {}))
 
 
 @contextlib.contextmanager

@@ -3,8 +3,10 @@
 import multiprocessing
 import os
 import socket
+import tempfile
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -27,7 +29,7 @@ def serve(settings: Settings) -> None:
     _check_address(settings)
     # Forking would hand the front processes the pipe by which the nursery is told to end.
     multiprocessing.set_start_method("spawn", force=True)
-    with Workers(settings) as workers:
+    with _answering(settings) as directory:
         server = Granian(
             "intmk.serving",
             settings.host,
@@ -41,7 +43,18 @@ def serve(settings: Settings) -> None:
             respawn_failed_workers=True,
             workers_kill_timeout=_SHUTDOWN_S,
         )
-        server.serve(target_loader=partial(_front, settings, workers.directory), wrap_loader=False)
+        server.serve(target_loader=partial(_front, settings, directory), wrap_loader=False)
+
+
+@contextmanager
+def _answering(settings: Settings) -> Iterator[Path]:
+    """Run who answers questions, and yield the folder that all processes share."""
+    if settings.remote:
+        with tempfile.TemporaryDirectory(prefix="intmk-") as folder:
+            yield Path(folder)
+        return
+    with Workers(settings) as workers:
+        yield workers.directory
 
 
 def _check_address(settings: Settings) -> None:
@@ -59,10 +72,11 @@ def _check_address(settings: Settings) -> None:
 def _front(settings: Settings, directory: Path) -> Callable[..., Iterable[bytes]]:
     """Return the application for one front process, which ends when its parent does."""
     # Here and not above: the process that only looks after the others starts a second sooner.
-    from intmk import app
+    from intmk import app, remote
 
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    return app.create_app(settings, Engine(directory, settings)).wsgi_app
+    kind = remote.Remote if settings.remote else Engine
+    return app.create_app(settings, kind(directory, settings)).wsgi_app
 
 
 def _end_with_parent() -> None:

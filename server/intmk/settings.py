@@ -29,7 +29,20 @@ class Setting(NamedTuple):
         return PREFIX + self.name.upper()
 
 
+def is_address(text: object) -> bool:
+    """Tell whether a store is named by the address of a SPARQL endpoint."""
+    return str(text).lower().startswith(("http://", "https://"))
+
+
+def shown(address: str) -> str:
+    """Return an address without the name and password that may stand in it."""
+    parts = urlsplit(address)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
 def _path(text: str) -> Path:
+    if is_address(text):
+        raise ValueError("a folder")
     return Path(text).expanduser().resolve()
 
 
@@ -60,6 +73,13 @@ def _switch(text: str) -> str:
     return text
 
 
+def _address(text: str) -> str:
+    parts = urlsplit(text)
+    if text and not (is_address(text) and parts.hostname and parts.port != 0):
+        raise ValueError("an http or https address")
+    return text
+
+
 def _networks(text: str) -> str:
     for one in [] if text == "none" else text.split(","):
         ipaddress.ip_network(one.strip())
@@ -86,6 +106,13 @@ SETTINGS = (
         _path,
     ),
     Setting("store", "", "Folder of the built versions; by default var/ in the root.", _path),
+    Setting(
+        "remote",
+        "",
+        "Address of a SPARQL 1.1 endpoint that answers in place of a store, "
+        "with parameters that every query gets; by default none.",
+        _address,
+    ),
     Setting("host", "127.0.0.1", "Address to listen on.", str),
     Setting("port", "8000", "Port to listen on.", _count),
     Setting(
@@ -176,6 +203,7 @@ class Settings:
 
     root: Path
     store: Path
+    remote: str
     host: str
     port: int
     public_url: str
@@ -242,6 +270,8 @@ def _derived(name: str, values: Mapping[str, Any]) -> object:
         return _default_root()
     if name == "store":
         return values["root"] / "var"
+    if name == "remote":
+        return ""
     if name == "public_url":
         return f"http://{values['host']}:{values['port']}"
     return max(2, os.cpu_count() or 1)
