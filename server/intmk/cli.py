@@ -409,7 +409,7 @@ def serve(host: str | None, port: int | None, root: Path | None, place: str | No
     intmk build --discard-updates.
 
     \b
-    Examples:
+    Example:
       intmk serve --port 8080
       intmk serve --store https://example.org/sparql
     """
