@@ -124,6 +124,31 @@ def test_an_update_is_proposed(var: Path, tmp_path: Path) -> None:
     assert "line 1, column 9" in run("propose", "--update", path, *WHO).stderr
 
 
+def test_a_warning_passes_and_is_recorded(root: Path, var: Path, tmp_path: Path) -> None:
+    """Counted in the history, told with the change, and only with the one that brought it."""
+    path = root / "data" / "press.trig"
+    nameless = [line for line in path.read_text().splitlines() if "rdfs:label" not in line]
+    whole = tmp_path / "press.trig"
+    whole.write_text("\n".join(nameless))
+    proposed = run("propose", whole, "--replaces", "data/press.trig", *WHO)
+    assert "warning, new: " in proposed.stdout
+    assert run("review", 1, "--accept").exit_code == 0
+    named = tmp_path / "named.trig"
+    named.write_text(path.read_text().replace("intmk:ordinal 18", "intmk:ordinal 19"))
+    assert run("propose", named, "--replaces", "data/press.trig", *WHO).exit_code == 0
+    assert "warning, there already: " in run("review", 2).stdout
+    assert run("review", 2, "--accept").exit_code == 0
+    lines = run("history").stdout.splitlines()
+    assert ["warning" in line for line in lines] == [False, True, False]
+    assert lines[1].endswith("proposal  Ada: so  (1 warning)")
+    line, told = run("history", 2).stdout.splitlines()
+    assert line == lines[1]
+    assert told.startswith("warning: ")
+    assert told.endswith("A conference should have a name. [Conference-label]")
+    assert len(run("history", 3).stdout.splitlines()) == 1
+    assert run("history", 9).exit_code == 2
+
+
 def test_two_curators_at_once(root: Path, var: Path, tmp_path: Path) -> None:
     """Two processes accept changes of one statement: one wins, the other is told what changed."""
     text = (root / "data" / "press.trig").read_text()

@@ -93,3 +93,21 @@ def test_a_full_page_of_the_stream_may_be_kept(
         for page in (1, 2, 3)
     ]
     assert kept == [stream.FOREVER, stream.FOREVER, "no-cache"]
+
+
+def test_a_change_tells_what_was_let_through(server: Writing) -> None:
+    """In JSON, on the page, and in RDF as a SHACL report."""
+    bare = f"INSERT DATA {{ GRAPH <{PASSAGE}> {{ conference:intmk-19 a intmk:MainConference ; "
+    written = server.client.post(
+        "/update", data=bare + "intmk:body body:intmk ; intmk:ordinal 19 } }",
+        content_type="application/sparql-update", headers=server.header(),
+    )  # fmt: skip
+    assert written.status_code == 200, written.text
+    address = f"/changes/{written.get_json(force=True)['number']}"
+    found = server.client.get(f"{address}.json").get_json()["findings"]
+    assert [(one["severity"], one["focus"][-8:]) for one in found] == [("warning", "intmk-19")]
+    said = set(parse(server.client.get(f"{address}.ttl").data, RdfFormat.TURTLE))
+    results = {q.object.value for q in said if q.predicate.value.endswith("#focusNode")}
+    assert results == {found[0]["focus"]}
+    page = server.client.get(address, headers={"Accept": "text/html", "Accept-Language": "en"})
+    assert "Warnings that were let through (1)" in page.text

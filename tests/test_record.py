@@ -9,15 +9,24 @@ from pyoxigraph import Literal, NamedNode, Quad
 
 from intmk import journal, patch, record, store
 from intmk.errors import NotFound
+from intmk.report import Finding, Report
 
 CHANGES = int(os.environ.get("INTMK_TEST_CHANGES", "50"))
 
 
-def publish(folder: Path, quads: set[Quad], **why: object) -> store.Version:
+def publish(
+    folder: Path, quads: set[Quad], report: Report | None = None, **why: object
+) -> store.Version:
     """Publish a dataset, as the writer does."""
     with store.exclusive(folder):
         return store.publish(
-            folder, store.canonical_dump(quads), journal.UPDATE, "ada", keep=2, why=why
+            folder,
+            store.canonical_dump(quads),
+            journal.UPDATE,
+            "ada",
+            keep=2,
+            why=why,
+            report=report,
         )
 
 
@@ -81,6 +90,19 @@ def test_a_patch_that_was_never_published_counts_for_nothing(tmp_path: Path) -> 
         record.text(tmp_path, 2)
     publish(tmp_path, {quad(2)})
     assert len(record.change(tmp_path, 2).removed) == 1
+
+
+def test_what_was_let_through_is_kept(tmp_path: Path) -> None:
+    """With the change that brought it, and gone when that change was never published."""
+    found = Finding("a:g", None, None, "warning", "duplicate", "Doppelt.", "Twice.", "a:s")
+    publish(tmp_path, {quad(1)}, report=Report([found]))
+    publish(tmp_path, {quad(1), quad(2)}, report=Report([found]))
+    assert [one.findings for one in journal.records(tmp_path)] == [1, 0]
+    assert record.findings(tmp_path, 1) == [found]
+    assert record.findings(tmp_path, 2) == []
+    record.keep_findings(tmp_path, 3, Report([found]))
+    publish(tmp_path, {quad(3)})
+    assert record.findings(tmp_path, 3) == []
 
 
 def test_a_store_older_than_the_record(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from intmk import (
     backups,
     catalogue,
     desk,
+    gate,
     results,
     settings,
     sparql,
@@ -142,8 +143,9 @@ def validate(files: tuple[Path, ...], form: str, lang: Any, root: Path | None) -
     Example:
       intmk validate --lang de --format text proposal.ttl
     """
-    collection = collect(settings.read({"root": root}).root)
-    report = validation.validate(collection, files)
+    chosen = settings.read({"root": root})
+    kept = chosen.store / gate.REACH if chosen.store.is_dir() else None
+    report = validation.validate(collect(chosen.root), files, kept=kept)
     if form == "text":
         is_coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         click.echo(render_text(report, lang, is_coloured), nl=False, color=is_coloured)

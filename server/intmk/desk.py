@@ -191,22 +191,42 @@ def _short(term: str, prefixes: Mapping[str, str]) -> str:
 
 
 @click.command()
+@click.argument("number", type=int, required=False)
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+@_LANG
 @ROOT
 @STORE
-def history(limit: int, root: Path | None, store_dir: Path | None) -> None:
+def history(
+    number: int | None, limit: int, lang: Language, root: Path | None, store_dir: Path | None
+) -> None:  # fmt: skip
     """List the changes, the newest first: number, time, version, size, who and why.
+
+    With NUMBER one change, and the warnings that were let through with it.
 
     \b
     Example:
       intmk history --limit 5
+      intmk history 3
     """
     folder = settings.read({"root": root, "store": store_dir}).store
-    for one in journal.records(folder)[::-1][:limit]:
-        who = one.author or one.by or ""
-        why = f"{who}: {one.reason}" if who and one.reason else who or one.reason or ""
-        line = f"{one.number:>5}  {one.time}  {one.id}  {_size(folder, one):>13}  {one.kind:<8}"
-        click.echo(f"{line}  {why}".rstrip())
+    found = journal.records(folder)[::-1]
+    if number is None:
+        click.echo("".join(f"{_entry(folder, one)}\n" for one in found[:limit]), nl=False)
+        return
+    record.text(folder, number)
+    click.echo(
+        "".join(f"{_entry(folder, one)}\n" for one in found if one.number == number), nl=False
+    )
+    for finding in record.findings(folder, number):
+        click.echo(f"{finding.severity}: {finding.message(lang)} [{finding.short_rule}]")
+
+
+def _entry(folder: Path, one: journal.Record) -> str:
+    who = one.author or one.by or ""
+    why = f"{who}: {one.reason}" if who and one.reason else who or one.reason or ""
+    line = f"{one.number:>5}  {one.time}  {one.id}  {_size(folder, one):>13}  {one.kind:<8}"
+    warnings = f"({one.findings} warning{'s' if one.findings > 1 else ''})" if one.findings else ""
+    return "  ".join(part for part in (line, why, warnings) if part).rstrip()
 
 
 def _size(folder: Path, one: journal.Record) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -130,13 +131,19 @@ def _listed(site: Pages, records: list[Record], page: int | None) -> Response:
 
 def _change(settings: Settings, site: Pages, number: int, kind: str) -> Response:
     """Answer with one change, which never changes."""
-    text = record.text(settings.store, number)
+    text, findings = record.text(settings.store, number), record.findings(settings.store, number)
     one = next(found for found in journal.records(settings.store) if found.number == number)
     if kind == patch.MEDIA_TYPE:
         return _sent(text.encode(), kind, stream.FOREVER)
     if kind == _JSON:
-        return _sent(_json(one._asdict() | {"patch": text}), kind, stream.FOREVER)
+        return _sent(
+            _json(one._asdict() | {"patch": text, "findings": list(map(asdict, findings))}),
+            kind,
+            stream.FOREVER,
+        )
     if kind in _RDF:
-        return _sent(_rdf(stream.change(one, settings.public_url), kind), kind, stream.FOREVER)
+        return _sent(
+            _rdf(stream.judged(one, findings, settings.public_url), kind), kind, stream.FOREVER
+        )
     shown, more = stream.rows(patch.read(text))
-    return site.show("change.html", record=one, rows=shown, more=more)
+    return site.show("change.html", record=one, rows=shown, more=more, findings=findings[:_SHOWN])

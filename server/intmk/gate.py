@@ -34,7 +34,7 @@ REACH = "reach"
 
 _OWN = (ONTOLOGY_GRAPH, THEMES_GRAPH, SHAPES_GRAPH, SOURCE_GRAPH)
 # By these all else is judged.
-_RULES = (ONTOLOGY_GRAPH, SHAPES_GRAPH)
+RULES = (ONTOLOGY_GRAPH, SHAPES_GRAPH)
 # Of more statements, and a larger part of the graph, all is judged at once.
 _FEW, _SMALL = 100, 0.1
 
@@ -92,7 +92,7 @@ def _judged(quads: Quads) -> list[Finding]:
     from intmk.judge import Judge
     from intmk.judged import Judged
 
-    return Judge(_rules(quads)).findings(Judged(_members(quads)))
+    return Judge(rules(quads)).findings(Judged(_members(quads)))
 
 
 def _can_revise(before: Quads, after: Quads, report: Report) -> bool:
@@ -102,7 +102,7 @@ def _can_revise(before: Quads, after: Quads, report: Report) -> bool:
     """
     changed = before ^ after
     is_small = len(changed) <= max(_FEW, _SMALL * len(after))
-    is_by_same_rules = not any(quad.graph_name in _RULES for quad in changed)
+    is_by_same_rules = not any(quad.graph_name in RULES for quad in changed)
     return is_small and is_by_same_rules and all(
         one.severity != "error" and one.focus for one in report.findings
     )  # fmt: skip
@@ -113,11 +113,11 @@ def _revised(before: Quads, after: Quads, said: Quads, was: Known) -> list[Findi
     from intmk.judge import Change, Judge
     from intmk.judged import Judged
 
-    rules = {quad for quad in before if quad.graph_name in _RULES}
-    judge = Judge(_rules(rules))
-    judge.hasten(was.folder, sorted(map(str, rules)))
+    ruling = {quad for quad in before if quad.graph_name in RULES}
+    judge = Judge(rules(ruling))
+    judge.hasten(was.folder, key(ruling))
     # The shapes rely on the class hierarchy, whoever says it.
-    terms = {Quad(*tuple(quad)[:3]) for quad in rules if quad.graph_name == ONTOLOGY_GRAPH}
+    terms = {Quad(*tuple(quad)[:3]) for quad in ruling if quad.graph_name == ONTOLOGY_GRAPH}
     held = {quad for quad in before if quad.graph_name == DefaultGraph()} | terms
     now = terms | said
     graph = Store()
@@ -224,7 +224,15 @@ def _document(graph: object, quads: list[Quad]) -> Document:
     return Document(_name(graph), Path("graph"), "", RdfFormat.JSON_LD, quads, [])
 
 
-def _rules(quads: Iterable[Quad]) -> list[str]:
+def key(quads: Iterable[Quad]) -> list[str]:
+    """Return what tells the shapes of a version from those of others.
+
+    ``quads`` are those of ``RULES``, their blank nodes named as in its dump.
+    """
+    return sorted(map(str, quads))
+
+
+def rules(quads: Iterable[Quad]) -> list[str]:
     """Return the shapes of a graph, and the prefixes that their queries use, as Turtle."""
     triples = [
         Triple(*tuple(quad)[:3])

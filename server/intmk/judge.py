@@ -45,16 +45,11 @@ class Judge:
         self.shapes = Shapes(shapes)
         self._reach: Reach | None = None
 
-    @property
-    def is_quick(self) -> bool:
-        """Whether of a change only what it reaches is judged."""
-        return self._reach is not None
-
     def hasten(self, kept: Path | None = None, key: Iterable[str] = ()) -> None:
         """Work out what each shape reads, so that changes are judged by what they reach.
 
-        It takes about as long as to judge ten thousand triples, so it may be ``kept`` in a folder,
-        under the name that follows from ``key``, texts that tell these shapes from others.
+        It takes some seconds, so it may be ``kept`` in a folder, under a name that follows from
+        ``key``, texts that tell these shapes from others.
         """
         graph, targeted = self.shapes.graph, self.shapes.targeted
         self._reach = (

@@ -10,7 +10,6 @@ import contextlib
 import io
 import json
 import os
-import select
 import signal
 import socket
 import struct
@@ -22,9 +21,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from pyoxigraph import RdfFormat, Store, Triple, serialize
+from pyoxigraph import Quad, RdfFormat, Store, parse
 
-from intmk import errors, isolation, recovery, store, turtle, uploads, vocab, wire
+from intmk import errors, gate, isolation, recovery, store, turtle, uploads, vocab, wire
 from intmk.errors import GraphError, SourceSyntaxError
 from intmk.judge import Judge
 from intmk.report import Finding, Report, sorted_report
@@ -32,10 +31,7 @@ from intmk.rules import finding
 from intmk.settings import Settings, read
 from intmk.sources import POSITIONED, Document, Place
 from intmk.validation import judge_document
-from intmk.vocab import ONTOLOGY_GRAPH, SH, SHAPES_GRAPH
 
-# Nobody has asked for so long: time to work out what changes reach.
-_IDLE_S = 0.2
 _GRACE_S = 5.0
 _LENGTH = struct.Struct(">Q")
 _TOO_DEEP = (
@@ -161,16 +157,9 @@ class _Bench:
             self._follow()
         with self._connection.makefile("rb") as stream, contextlib.suppress(EOFError, OSError):
             while True:
-                self._use_leisure()
                 head, _, body = _receive(stream).partition(b"\n")
                 sent = Sent(body=body, **json.loads(head))
                 _send(self._connection, json.dumps(self._answer(sent)).encode())
-
-    def _use_leisure(self) -> None:
-        """Prepare for the next document when it lets itself be waited for."""
-        is_asked = select.select([self._connection], [], [], _IDLE_S)[0]
-        if self._version and not is_asked and not self._judge.is_quick:
-            self._judge.hasten()
 
     def _follow(self) -> None:
         """Read the current version when it is not the one read last."""
@@ -178,7 +167,9 @@ class _Bench:
         if folder.name != self._version:
             self._graph = Store()
             self._graph.bulk_load(path=folder / "dump.nq", format=RdfFormat.N_QUADS)
-            self._judge = Judge(_shapes(self._graph))
+            rules = _rules(folder / "dump.nq")
+            self._judge = Judge(gate.rules(rules))
+            self._judge.hasten(self._settings.store / gate.REACH, gate.key(rules))
             self._prefixes = vocab.prefixes(self._settings.root)
             self._version = folder.name
 
@@ -266,16 +257,13 @@ def _judge(
     return judge_document(judge, graph, Document(sent.name, path, "", form, quads, []))
 
 
-def _shapes(graph: Store) -> list[str]:
-    """Return the shapes of a graph, and the prefixes that their queries use, as Turtle."""
-    shapes = graph.quads_for_pattern(None, None, None, SHAPES_GRAPH)
-    prefixes = (
-        quad
-        for quad in graph.quads_for_pattern(None, None, None, ONTOLOGY_GRAPH)
-        if quad.predicate.value.startswith(SH)
-    )
-    triples = [Triple(quad.subject, quad.predicate, quad.object) for quad in (*shapes, *prefixes)]
-    return [(serialize(triples, format=RdfFormat.TURTLE) or b"").decode()]
+def _rules(dump: Path) -> list[Quad]:
+    """Return the shapes and the ontology of a version, its blank nodes named as in the dump."""
+    ends = tuple(f" {graph} .\n".encode() for graph in gate.RULES)
+    with dump.open("rb") as file:
+        return list(
+            parse(b"".join(line for line in file if line.endswith(ends)), RdfFormat.N_QUADS)
+        )
 
 
 def main() -> None:

@@ -84,13 +84,13 @@ def render_rdf(report: Report, language: Language, form: RdfFormat = RdfFormat.T
     A finding by a rule of ours names it as its constraint component; ``rdfs:comment`` holds the
     position.
     """
-    triples = list(_report_triples(report))
+    found = list(triples(report, BlankNode("report")))
     spaces = {"sh": SH, "shape": SHAPE, "rdfs": RDFS}
-    return results.rdf(triples, form, spaces).decode()
+    return results.rdf(found, form, spaces).decode()
 
 
-def _report_triples(report: Report) -> Iterator[Triple]:
-    head = BlankNode("report")
+def triples(report: Report, head: NamedNode | BlankNode) -> Iterator[Triple]:
+    """Yield an ``sh:ValidationReport`` whose node is ``head``."""
     yield _triple(head, f"{RDF}type", NamedNode(f"{SH}ValidationReport"))
     yield _triple(head, f"{SH}conforms", Literal(report.conforms))
     for number, finding in enumerate(report.findings, 1):
@@ -100,7 +100,9 @@ def _report_triples(report: Report) -> Iterator[Triple]:
             yield _triple(node, predicate, value)
 
 
-def _triple(subject: BlankNode, predicate: str, value: NamedNode | BlankNode | Literal) -> Triple:
+def _triple(
+    subject: NamedNode | BlankNode, predicate: str, value: NamedNode | BlankNode | Literal
+) -> Triple:
     return Triple(subject, NamedNode(predicate), value)
 
 

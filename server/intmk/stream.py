@@ -11,16 +11,25 @@ from xml.etree import ElementTree
 
 from pyoxigraph import Literal, NamedNode, Triple
 
-from intmk import filing, patch
+from intmk import filing, patch, reporting
 from intmk.journal import Record
 from intmk.patch import Patch
-from intmk.vocab import BASE, DCTERMS, PROV, RDF, RDFS, XSD
+from intmk.report import Finding, Report
+from intmk.vocab import BASE, DCTERMS, PROV, RDF, RDFS, SH, XSD
 
 PAGE = 100
 # What is never changed may be kept for as long as a cache can.
 FOREVER = "public, max-age=31536000, immutable"
 LDES, TREE = "https://w3id.org/ldes#", "https://w3id.org/tree#"
-PREFIXES = {"dcterms": DCTERMS, "ldes": LDES, "prov": PROV, "rdfs": RDFS, "tree": TREE, "xsd": XSD}
+PREFIXES = {
+    "dcterms": DCTERMS,
+    "ldes": LDES,
+    "prov": PROV,
+    "rdfs": RDFS,
+    "sh": SH,
+    "tree": TREE,
+    "xsd": XSD,
+}
 _ATOM = "http://www.w3.org/2005/Atom"
 _KINDS = {
     "build": "Built from the files",
@@ -65,6 +74,15 @@ def change(one: Record, url: str) -> Iterator[Triple]:
             yield _is(node, f"{PROV}wasAssociatedWith", f"{node}#{role}")
             yield _is(f"{node}#{role}", f"{RDF}type", f"{PROV}Agent")
             yield _says(f"{node}#{role}", f"{RDFS}label", name)
+
+
+def judged(one: Record, findings: list[Finding], url: str) -> Iterator[Triple]:
+    """Describe a change together with what was doubtful in it, as a SHACL report (section 3.6)."""
+    yield from change(one, url)
+    if findings:
+        node = f"{url}/changes/{one.number}#report"
+        yield _is(f"{url}/changes/{one.number}", f"{PROV}generated", node)
+        yield from reporting.triples(Report(findings), NamedNode(node))
 
 
 def root(url: str) -> Iterator[Triple]:

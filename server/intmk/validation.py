@@ -28,26 +28,32 @@ from intmk.vocab import DISPUTED, PREFIXES_FILE, SHAPES_GRAPH, SOURCE_GRAPH, STA
 
 
 def validate(
-    collection: Collection, files: Sequence[Path] = (), progress: Progress = quiet
+    collection: Collection,
+    files: Sequence[Path] = (),
+    progress: Progress = quiet,
+    kept: Path | None = None,
 ) -> Report:
     """Check the files of a root, or ``files`` together with it.
 
     Without ``files`` every finding is reported. With them, only what concerns them: findings that
     stand in one of them, or that would not be there without them. A file outside the root is
     judged as if its statements were accepted. A file that cannot be read is a finding with the
-    rule ``syntax`` or ``unreadable``. Raises CannotCheck when the shapes cannot be used.
+    rule ``syntax`` or ``unreadable``. ``kept`` is the folder for what is worked out once for the
+    shapes (see ``reach``). Raises CannotCheck when the shapes cannot be used.
     """
     prefixes = _prefixes(collection)
     given, unread, lost = _read_given(collection, files, prefixes)
     progress("checking", 0, 2)
     found = [*unread, *_failures(collection, files)]
-    judge = Judge(shape_texts(collection.documents))
+    texts = shape_texts(collection.documents)
+    judge = Judge(texts)
     progress("checking", 1, 2)
     if collection.failures and not files:
         found += [one.finding for one in checks.check(Judged(_members(collection)))]
     elif not files:
         found += judge.findings(Judged(_members(collection)))
     elif not any(one.rule == "syntax" and one not in unread for one in found):
+        judge.hasten(kept, texts)
         found += _concerning(judge, collection, given, lost)
     progress("checking", 2, 2)
     return sorted_report(found)

@@ -180,6 +180,7 @@ _WORDS = (
     ("statements", "Aussagen", "Statements"),
     ("passage", "Beleg", "Passage"),
     ("more_rows", "und {} weitere", "and {} more"),
+    ("let_through", "Hinweise, die zugelassen wurden ({})", "Warnings that were let through ({})"),
     ("new_findings", "Neue Befunde", "New findings"),
     ("known_findings", "Schon vorher so ({})", "As it was before ({})"),
     ("no_findings", "Nichts verstößt gegen eine Regel.", "Nothing breaks a rule."),
