@@ -1,4 +1,4 @@
-.PHONY: serve test lint format clean .venv
+.PHONY: serve test lint format bench clean .venv
 
 PYTHON ?= python3
 
@@ -17,6 +17,11 @@ format: .venv
 	.venv/bin/ruff check --fix server tests benchmarks
 	.venv/bin/ruff format server tests benchmarks
 	.venv/bin/intmk format
+
+# Half an hour, on a machine that does nothing else.
+bench: .venv
+	.venv/bin/intmk build
+	.venv/bin/python benchmarks/compare.py
 
 .venv: .venv/.installed
 

@@ -6,6 +6,7 @@ time a request, which :class:`Cell` reports as ``client_us``. Answers are read t
 once before it measures.
 """
 
+import contextlib
 import gc
 import select
 import socket
@@ -61,10 +62,14 @@ class Connection:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._received = bytearray()
 
-    def renew(self) -> None:
-        """Connect again, after the server closed."""
+    def renew(self) -> bool:
+        """Connect again, after the server closed; returns whether it is there."""
         self.close()
-        self._connect()
+        try:
+            self._connect()
+        except OSError:
+            return False
+        return True
 
     def close(self) -> None:
         """Hang up."""
@@ -73,7 +78,9 @@ class Connection:
     def send(self, request: bytes) -> None:
         """Send a request and note the time."""
         self.started = time.perf_counter()
-        self.socket.sendall(request)
+        # Whoever has hung up is found out when the answer is read.
+        with contextlib.suppress(OSError):
+            self.socket.sendall(request)
 
     def receive(self) -> tuple[int, int] | None:
         """Read what has come: (status, bytes) once the answer is whole, else None.
@@ -166,9 +173,13 @@ def run(
 ) -> Cell:
     """Have one client at each of ``sources`` ask one request after the other for so long.
 
-    Answers that are under way then are waited for, ``patience_s`` at most.
+    Answers that are under way then are waited for, ``patience_s`` at most. Clients whose server has
+    ended stop.
     """
-    connections = [Connection(port, source) for source in sources]
+    try:
+        connections = [Connection(port, source) for source in sources]
+    except OSError:
+        return Cell(failures=Counter({0: len(sources)}))
     gc.disable()
     try:
         return _run(connections, requests, seconds, patience_s)
@@ -207,7 +218,8 @@ def _run(
                 cell.failures[status] += 1
             if status == 0:
                 del asking[descriptor]
-                connection.renew()
+                if not connection.renew():
+                    continue
                 poll.register(connection.socket, select.EPOLLIN)
                 asking[connection.socket.fileno()] = connection
             if now < stop:

@@ -24,6 +24,7 @@ import client
 import generate
 import loads
 import measure
+import needs
 import processes
 import tables
 from goals import Goals
@@ -82,6 +83,8 @@ def main() -> None:
     everything: list[dict[str, object]] = []
     goals = Goals()
     for size in chosen.size:
+        if not is_possible(size, suited(size, peers)):
+            continue
         with tempfile.TemporaryDirectory(dir=INSTALLED) as folder:
             dump = graph(size, Path(folder))
             rows = list(run(size, dump, suited(size, peers), narrowed(chosen, size), goals))
@@ -111,6 +114,18 @@ def suited(size: str, peers: Sequence[Peer]) -> list[Peer]:
     """Return the peers that can hold a graph of this size."""
     is_small = size == "real" or generate.statements(size) <= 100_000
     return [peer for peer in peers if is_small or peer.name not in SMALL_ONLY]
+
+
+def is_possible(size: str, peers: Sequence[Peer]) -> bool:
+    """Whether this machine can hold a graph of this size in these servers; tell what it takes."""
+    if size == "real":
+        return True
+    names = [peer.name for peer in peers]
+    say(needs.told(size, names))
+    lacking = needs.lacking(size, names, INSTALLED)
+    if lacking:
+        say(f"{size} is left out. {lacking}. Name fewer servers with --peers.")
+    return not lacking
 
 
 def graph(size: str, folder: Path) -> Path:

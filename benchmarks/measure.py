@@ -66,6 +66,7 @@ class Row:
     server_us: float = 0.0
     failed: int = 0
     failures: str = ""
+    has_ended: bool = False
 
     @property
     def speed(self) -> float:
@@ -74,8 +75,8 @@ class Row:
 
     @property
     def is_sound(self) -> bool:
-        """Whether most requests were answered with 200."""
-        return self.answers > self.failed
+        """Whether most requests were answered with 200, and the server is there still."""
+        return self.answers > self.failed and not self.has_ended
 
     @property
     def is_bounded(self) -> bool:
@@ -143,18 +144,21 @@ def in_turn(
             before = processes.cpu_seconds(server.pid)
             cell = client.run(server.port, requests(server), sources, seconds)
             used_s = processes.cpu_seconds(server.pid) - before
-            yield row(part, load.kind.name, clients, server.peer.name, cell, used_s)
+            yield row(part, load, clients, server, cell, used_s)
 
 
-def row(part: str, kind: str, clients: int, peer: str, cell: Cell, used_s: float = 0.0) -> Row:
+def row(
+    part: str, load: Load, clients: int, server: Server, cell: Cell, used_s: float = 0.0
+) -> Row:
     """Return the figures of a cell; ``used_s`` is the processor time of the server meanwhile."""
     count = len(cell.latencies)
-    failures = ", ".join(f"{status}: {times}" for status, times in sorted((+cell.failures).items()))
+    failures = [f"{status}: {times}" for status, times in sorted((+cell.failures).items())]
+    has_ended = not processes.is_running(server.pid)
     return Row(
         part,
-        kind,
+        load.kind.name,
         clients,
-        peer,
+        server.peer.name,
         cell.rate,
         cell.latency_ms(0.5),
         cell.latency_ms(0.99),
@@ -163,15 +167,18 @@ def row(part: str, kind: str, clients: int, peer: str, cell: Cell, used_s: float
         cell.client_us,
         used_s * 1e6 / count if count else 0.0,
         cell.failures.total(),
-        failures,
+        ", ".join(failures + ["the server ended"] * has_ended),
+        has_ended,
     )
 
 
 def beside_endless(server: Server, load: Load, sources: Sequence[str]) -> list[Row]:
     """Measure a cheap client alone, then while others send queries that never end."""
-    path, name = server.peer.path, server.peer.name
+    path = server.peer.path
     cheap = ["127.0.2.1"]
-    alone = client.run(server.port, server.unique(load), cheap, _CHEAP_S)
+    part = "endless" if len(set(sources)) > 1 else "endless-one-address"
+    cell = client.run(server.port, server.unique(load), cheap, _CHEAP_S)
+    alone = row(f"{part}-alone", load, 1, server, cell)
     endless = (
         loads.request(path, f"{loads.ENDLESS} LIMIT {number}") for number in itertools.count(1)
     )
@@ -182,11 +189,7 @@ def beside_endless(server: Server, load: Load, sources: Sequence[str]) -> list[R
     time.sleep(1)
     cell = client.run(server.port, server.unique(load), cheap, _BESIDE_S)
     hostile.join()
-    part = "endless" if len(set(sources)) > 1 else "endless-one-address"
-    return [
-        row(f"{part}-alone", load.kind.name, 1, name, alone),
-        row(part, load.kind.name, 1, name, cell),
-    ]
+    return [alone, row(part, load, 1, server, cell)]
 
 
 def differences(server: Server, every: Sequence[Load], graph: Store) -> list[str]:
@@ -198,8 +201,12 @@ def _is_right(server: Server, load: Load, graph: Store) -> bool:
     for number in range(_CHECKED):
         text = load.query(number)
         request = loads.request(server.peer.path, text, load.kind.accept)
-        status, body = client.fetch(server.port, request)
-        if status != 200 or _content(load, body) != _expected(load, text, graph):
+        try:
+            status, body = client.fetch(server.port, request)
+            if status != 200 or _content(load, body) != _expected(load, text, graph):
+                return False
+        except (OSError, ValueError, SyntaxError):
+            # It hung up, or this is no answer.
             return False
     return True
 

@@ -3,6 +3,7 @@
 import os
 import platform
 from collections.abc import Iterable, Sequence
+from math import isfinite
 from pathlib import Path
 from statistics import geometric_mean, median
 
@@ -156,7 +157,8 @@ def _ratio(value: float | None) -> str:
 
 
 def _latency(rows: Sequence[Row]) -> str:
-    return f"{median(row.p50_ms for row in rows):.2f}, {median(row.p99_ms for row in rows):.2f}"
+    both = ([row.p50_ms for row in rows], [row.p99_ms for row in rows])
+    return ", ".join(_ms(median(values)) for values in both)
 
 
 def _mean_figure(rows: Sequence[Row], peer: str) -> str:
@@ -182,7 +184,11 @@ def _endless(rows: Sequence[Row]) -> str:
         if not row.part.endswith("-alone"):
             alone = next(o for o in rows if o.part == f"{row.part}-alone" and o.peer == row.peer)
             where = "one address" if "one" in row.part else "four addresses"
-            figures = [f"{one:.2f}" for one in (alone.p50_ms, row.p50_ms, row.p99_ms)]
-            share = f"{row.p50_ms / alone.p50_ms:.1f}"
+            figures = [_ms(one) for one in (alone.p50_ms, row.p50_ms, row.p99_ms)]
+            share = f"{row.p50_ms / alone.p50_ms:.1f}" if row.is_sound else "-"
             lines.append([row.peer, where, *figures, share, row.failures])
     return table(head, lines)
+
+
+def _ms(value: float) -> str:
+    return f"{value:.2f}" if isfinite(value) else "-"

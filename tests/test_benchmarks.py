@@ -109,6 +109,60 @@ def test_the_client_knows_when_an_answer_is_whole(module: Any, answer: bytes, bo
         assert length is None or length > cut
 
 
+DYING = """
+import http.server, os, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        if "LIMIT" in self.path:
+            os._exit(3)
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
+def test_a_server_that_ends_is_told_in_the_table(
+    module: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Whatever a peer dies of, the run goes on, and its figures count as none."""
+    measure, loads, peers = (module(name) for name in ("measure", "loads", "peers"))
+    for name in ("_CHEAP_S", "_BESIDE_S"):
+        monkeypatch.setattr(measure, name, 0.1)
+    monkeypatch.setattr(measure, "INSTALLED", tmp_path)
+    module("generate").write("2k", tmp_path / "graph.nq")
+    load = loads.loads(loads.open_graph(tmp_path / "graph.nq"), ["ask"])[0]
+
+    class Dying(peers.Peer):  # type: ignore[misc, name-defined]
+        name = "dying"
+
+        def command(self, dump: Path, folder: Path, port: int) -> list[str]:
+            return [sys.executable, "-c", DYING, str(port)]
+
+    probe = b"GET /sparql?probe HTTP/1.1\r\nHost: x\r\n\r\n"
+    with measure.serving(Dying(), tmp_path / "graph.nq", probe) as server:
+        monkeypatch.setattr(server, "unique", lambda _: iter(lambda: probe, None))
+        alone, beside = measure.beside_endless(server, load, ["127.0.1.1", "127.0.1.2"])
+        (after,) = measure.in_turn("unique", [server], load, 2, 1, 0.1)
+    assert alone.is_sound
+    assert not any(row.is_sound for row in (beside, after))
+    text = module("tables").of_size("2k", [alone, beside, after])
+    assert text.count("the server ended") == 2
+    assert "inf" not in text
+
+
+def test_a_size_says_what_it_takes(module: Any, tmp_path: Path) -> None:
+    """What no machine has is left out, with what there is."""
+    needs = module("needs")
+    assert "10M takes about 15 minutes" in needs.told("10M", ["intmk"])
+    assert needs.lacking("10k", ["intmk"], tmp_path) == ""
+    assert "memory: " in needs.lacking("1000000M", ["oxigraph-memory"], tmp_path)
+    with_memory = needs.memory_gb("1M", ["intmk", "oxigraph-memory"])
+    assert with_memory > needs.memory_gb("1M", ["intmk", "oxigraph-disk"])
+
+
 def test_a_short_run_answers_every_kind() -> None:
     """The command starts our server, gets the right answers, and prints the tables."""
     options = ["--quick", "--peers", "intmk", "--seconds", "0.02", "--clients", "2"]
