@@ -41,6 +41,14 @@ def test_federation_is_a_feature_when_somebody_may_be_asked(tmp_path: Path) -> N
     assert says(found, "/sparql", "feature") == {f"{SD}BasicFederatedQuery"}
 
 
+def test_of_another_engine_nothing_more_is_said_than_is_known(tmp_path: Path) -> None:
+    """It answers queries; functions and updates are its own affair."""
+    found = described(tmp_path, remote="https://example.org/sparql")
+    assert says(found, "/sparql", "supportedLanguage") == {f"{SD}SPARQL11Query"}
+    assert says(found, "/sparql", "extensionFunction") == set()
+    assert says(found, "/update", "endpoint") == set()
+
+
 @pytest.mark.parametrize("function", capabilities.FUNCTIONS)
 def test_the_engine_knows_every_function(tmp_path: Path, function: str) -> None:
     """One that it does not know is an error, whatever its arguments."""

@@ -13,7 +13,8 @@ from werkzeug.serving import make_server
 from intmk import app
 from intmk.engine import Engine
 from outbound_fixtures import OK, answering
-from server_fixtures import A, make_settings, publish, running
+from remote_fixtures import oxigraph, virtuoso
+from server_fixtures import A, make_settings, publish, quads, running
 
 NUMBERS = "https://example.org/number"
 RESULTS = {"head": {"vars": ["a"]}, "results": {"bindings": []}}
@@ -69,6 +70,41 @@ def test_solutions_of_another_server_are_joined(engine: Engine, other: str) -> N
       SERVICE <{other}> {{ GRAPH ?name {{ ?place rdfs:label ?label }} FILTER(?label = "Hessen") }}
     }}"""
     assert rows(ask(engine, query, other)) == [{"name": A, "label": "Hessen", "n": "3"}]
+
+
+@pytest.fixture(scope="module", params=["oxigraph", "virtuoso"])
+def foreign(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The endpoint of another engine, on the same graph."""
+    folder = tmp_path_factory.mktemp("foreign")
+    dump = folder / "dump.nq"
+    dump.write_text(quads(), encoding="utf-8")
+    serve = oxigraph(dump) if request.param == "oxigraph" else virtuoso(dump, folder)
+    with serve as address:
+        yield address
+
+
+def test_the_servers_of_others_are_asked(engine: Engine, foreign: str) -> None:
+    """They read what they are sent, and their terms come back as they are."""
+    query = f"""PREFIX e: <https://example.org/>
+    SELECT ?n ?label ?type {{
+      ?thing e:number ?n FILTER(?n IN (3, 5, 7))
+      SERVICE <{foreign}> {{ ?thing e:number ?n . FILTER(?n < 6) }}
+      SERVICE <{foreign}> {{ e: owl:versionInfo ?label }}
+      SERVICE SILENT <{foreign}> {{ SELECT (COUNT(*) AS ?all) {{ ?s e:number ?o }} }}
+      BIND(DATATYPE(?all) AS ?type)
+    }} ORDER BY ?n"""
+    shared = {"label": "first", "type": "http://www.w3.org/2001/XMLSchema#integer"}
+    assert rows(ask(engine, query, foreign)) == [{"n": "3"} | shared, {"n": "5"} | shared]
+
+
+def test_what_the_server_of_others_says_of_an_error_is_told(engine: Engine, foreign: str) -> None:
+    """Its status, and its words where they are plain."""
+    query = f"ASK {{ SERVICE <{foreign}> {{ ?s ?p ?o FILTER(<urn:no-such-function>(?o)) }} }}"
+    response = ask(engine, query, foreign)
+    assert response.status_code == 502
+    assert response.json["detail"].startswith(f"<{foreign}> answered ")
 
 
 @pytest.mark.parametrize(

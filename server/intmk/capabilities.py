@@ -29,19 +29,15 @@ FUNCTIONS = tuple(_GEOSPARQL + name for name in _OF_GEOMETRIES.split())
 
 def description(settings: Settings) -> str:
     """Return the query whose answer describes the service, with the graphs counted as they are."""
-    endpoint, update = f"{settings.public_url}/sparql", f"{settings.public_url}/update"
+    endpoint = f"{settings.public_url}/sparql"
     formats = " , ".join(f"<http://www.w3.org/ns/formats/{name}>" for name in _FORMATS)
-    functions = " , ".join(f"<{function}>" for function in FUNCTIONS)
-    typed = " ".join(f"<{function}> a sd:Function ." for function in FUNCTIONS)
-    asks_others = settings.services != "none"
-    feature = "sd:feature sd:BasicFederatedQuery ;" if asks_others else ""
+    # What another engine can do beyond queries is not known here.
+    more = "" if settings.remote else _more(settings, endpoint)
     return f"""CONSTRUCT {{
   <{endpoint}> a sd:Service ; sd:endpoint <{endpoint}> ;
-    sd:supportedLanguage sd:SPARQL11Query ; sd:resultFormat {formats} ; {feature}
-    sd:extensionFunction {functions} ; sd:defaultDataset <{endpoint}#dataset> .
-  {typed}
-  <{update}> a sd:Service ; sd:endpoint <{update}> ;
-    sd:supportedLanguage sd:SPARQL11Update ; sd:defaultDataset <{endpoint}#dataset> .
+    sd:supportedLanguage sd:SPARQL11Query ; sd:resultFormat {formats} ;
+    sd:defaultDataset <{endpoint}#dataset> .
+  {more}
   <{endpoint}#dataset> a sd:Dataset ; sd:defaultGraph <{endpoint}#default> ; sd:namedGraph ?node .
   <{endpoint}#default> a sd:Graph ; void:triples ?all .
   ?node a sd:NamedGraph ; sd:name ?name ; sd:graph ?graph .
@@ -53,3 +49,15 @@ def description(settings: Settings) -> str:
   BIND(IRI(CONCAT("{endpoint}#named=", ?key)) AS ?node)
   BIND(IRI(CONCAT("{endpoint}#graph=", ?key)) AS ?graph)
 }}"""
+
+
+def _more(settings: Settings, endpoint: str) -> str:
+    """Return what our own engine can do, as triples of a template."""
+    update = f"{settings.public_url}/update"
+    functions = " , ".join(f"<{function}>" for function in FUNCTIONS)
+    typed = " ".join(f"<{function}> a sd:Function ." for function in FUNCTIONS)
+    asks_others = settings.services != "none"
+    feature = f"<{endpoint}> sd:feature sd:BasicFederatedQuery ." if asks_others else ""
+    return f"""<{endpoint}> sd:extensionFunction {functions} . {typed} {feature}
+  <{update}> a sd:Service ; sd:endpoint <{update}> ;
+    sd:supportedLanguage sd:SPARQL11Update ; sd:defaultDataset <{endpoint}#dataset> ."""
