@@ -150,8 +150,7 @@ class Nursery:
             elif slot.pid in self._workers and slot.age_s > self._settings.slow_after_s:
                 self._workers.discard(slot.pid)
                 self._slow.add(slot.pid)
-                with contextlib.suppress(ProcessLookupError):
-                    os.setpriority(os.PRIO_PROCESS, slot.pid, _SLOW_NICENESS)
+                _slow_down(slot.pid)
                 if len(self._slow) > self._settings.slow_workers:
                     self._make_room()
 
@@ -304,6 +303,15 @@ def _forget_signals() -> None:
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _slow_down(pid: int) -> None:
+    """Let a process run only when no other wants to."""
+    with contextlib.suppress(ProcessLookupError):
+        os.setpriority(os.PRIO_PROCESS, pid, _SLOW_NICENESS)
+        if hasattr(os, "SCHED_IDLE"):
+            # Even the nicest process may keep one that has just woken waiting for milliseconds.
+            os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

@@ -138,13 +138,14 @@ SETTINGS = (
         "worker is replaced for the others.",
         _positive,
     ),
+    Setting("query_memory_mb", "2048", "Megabytes one query may take beyond the graph.", _count),
     Setting(
         "slow_workers",
-        "4",
-        "Long queries that may run at once; beyond it the address with the most loses its latest.",
+        "",
+        "Long queries that may run at once; beyond it the address with the most loses its latest. "
+        "By default as many as half of the memory has room for, from 4 to 16.",
         _count,
     ),
-    Setting("query_memory_mb", "2048", "Megabytes one query may take beyond the graph.", _count),
     Setting("query_bytes", "1000000", "Bytes a request body may have.", _count),
     Setting("result_bytes", "500000000", "Bytes an answer may have.", _count),
     Setting(
@@ -212,8 +213,8 @@ class Settings:
     query_workers: int
     query_timeout_s: float
     slow_after_s: float
-    slow_workers: int
     query_memory_mb: int
+    slow_workers: int
     query_bytes: int
     result_bytes: int
     queue_length: int
@@ -274,7 +275,14 @@ def _derived(name: str, values: Mapping[str, Any]) -> object:
         return ""
     if name == "public_url":
         return f"http://{values['host']}:{values['port']}"
+    if name == "slow_workers":
+        return max(4, min(16, _memory_mb() // 2 // values["query_memory_mb"]))
     return max(2, os.cpu_count() or 1)
+
+
+def _memory_mb() -> int:
+    """Return the memory of the machine."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1_000_000
 
 
 def _default_root() -> Path:
