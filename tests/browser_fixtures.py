@@ -101,6 +101,10 @@ class Window:
             self.named(name).clear()
             self.named(name).send_keys(text)
 
+    def reveal(self, name: str) -> None:
+        """Open the part of the form that holds a field."""
+        self.driver.find_element(By.XPATH, f"//details[.//*[@name={name!r}]]/summary").click()
+
     def press(self, words: str) -> None:
         """Press the button with these words; returns when the page it leads to is there."""
         self._leave(f"//button[normalize-space()={words!r}]")

@@ -1,16 +1,35 @@
 """Curation: from a draft to a version and to the files of a checkout, and back."""
 
 import dataclasses
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from pyoxigraph import Literal, NamedNode
 
 from conftest import FIXTURE_ROOT
-from intmk import assessment, canonical, curation, errors, journal, proposals, record, store, vocab
-from intmk.curation import Draft
+from intmk import (
+    assessment,
+    canonical,
+    curation,
+    errors,
+    journal,
+    patch,
+    proposals,
+    record,
+    store,
+    vocab,
+    writer,
+)  # fmt: skip
+from intmk.changes import Change
+from intmk.cli import main
+from intmk.drafts import Draft
 from intmk.report import Report
 from intmk.settings import Settings, read
 from intmk.validation import validate
@@ -349,3 +368,81 @@ def test_rollback_is_a_change_like_others(checkout: Settings) -> None:
     with pytest.raises(errors.InvalidRequest, match="says now"):
         curation.rollback(checkout, "1", "op")
     assert curation.difference(checkout, "1", found[2].id).size > 0
+
+
+KILLED = """
+import os, signal
+from intmk import filing, writer
+filing.file_changes = lambda _: os.kill(os.getpid(), signal.SIGKILL)
+writer.main()
+"""
+
+
+def test_a_crash_between_version_and_files_is_made_good(checkout: Settings) -> None:
+    """What was accepted is in the graph and stays accepted; the next build or start files it."""
+    number = propose(checkout, renamed("x"))
+    change = Change(
+        "patch", proposals.text(checkout.store, number).encode(), author="Ada", proposal=number
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", KILLED], input=writer.packed(change), check=False,
+        env=os.environ | checkout.environment(),
+    )  # fmt: skip
+    assert ended.returncode == -signal.SIGKILL
+    assert proposals.state(checkout.store, number) == "accepted"
+    assert names(checkout) == {"x"}
+    path = checkout.root / "data" / "press.trig"
+    assert "18. IntMK" in path.read_text()
+    built = CliRunner().invoke(
+        main, ["build", "--root", str(checkout.root), "--store", str(checkout.store)]
+    )
+    assert "data/press.trig now has what was accepted" in built.stderr
+    assert "is current already" in built.stdout
+    assert '"x"@de' in path.read_text()
+
+
+def test_an_update_is_proposed_again(settings: Settings) -> None:
+    """Evaluated on the graph as it is, under the same name; the old proposal says so."""
+    update = f"""INSERT {{ GRAPH {PASSAGE} {{ ?b rdfs:label "named"@en }} }}
+    WHERE {{ ?b a intmk:ConferenceBody }}"""
+    first = propose(settings, Draft(update, extension="ru"))
+    body = within('body:hik a intmk:ConferenceBody ; rdfs:label "HIK"@de')
+    curation.accept(settings, propose(settings, Draft(body)), None)
+    again = curation.rebase(settings, first, "tok")
+    assert (again.author, again.reason, again.base) == ("Ada", "a reason", 2)
+    assert len(proposals.change(settings.store, first).added) == 1
+    assert len(proposals.change(settings.store, again.number).added) == 2
+    assert proposals.update(settings.store, again.number) == update
+    assert proposals.events(settings.store, first)[-1].comment.endswith(f"proposal {again.number}.")
+
+
+def test_what_others_have_changed_is_not_proposed_again(settings: Settings) -> None:
+    """It is told instead; the draft that is left has no removal of what is gone."""
+    first, second = propose(settings, renamed("x")), propose(settings, renamed("y"))
+    curation.accept(settings, first, None)
+    with pytest.raises(errors.Conflict, match='replaced by "x"@de in change 2 by Ada'):
+        curation.rebase(settings, second, None)
+    left = patch.read(curation.redraft(settings, second).additions)
+    assert [len(part) for part in left] == [1, 0]
+    with pytest.raises(errors.Conflict, match="accepted already"):
+        curation.rebase(settings, first, None)
+
+
+def test_a_proposal_that_empties_the_graph(checkout: Settings) -> None:
+    """What describes the graph itself stays, or nothing is made; what is accepted comes back."""
+    everything = "DELETE {{ GRAPH ?g {{ ?s ?p ?o }} }} WHERE {{ GRAPH ?g {{ ?s ?p ?o }} {} }}"
+    with pytest.raises(errors.InvalidRequest, match="belongs to"):
+        propose(checkout, Draft(everything.format(""), extension="ru"))
+    register = everything.format(f"FILTER(?g = <{vocab.SOURCE_GRAPH.value}>)")
+    number = propose(checkout, Draft(register, extension="ru"))
+    with pytest.raises(errors.WriteRefused):
+        curation.accept(checkout, number, None)
+    passages = everything.format('FILTER(CONTAINS(STR(?g), "#line="))')
+    number = propose(checkout, Draft(passages, extension="ru"))
+    found = curation.look(checkout, number)
+    assert {one["rule"] for one in found["new"]} == {"passage-empty"}
+    curation.accept(checkout, number, None)
+    assert names(checkout) == set()
+    curation.rollback(checkout, "1", "op")
+    assert names(checkout) == {"18. IntMK"}
+    assert store.is_current(checkout.root, checkout.store)

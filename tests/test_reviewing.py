@@ -3,12 +3,15 @@
 import io
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
+from xml.etree import ElementTree
 
 import pytest
+from pyoxigraph import RdfFormat, parse
 from werkzeug.test import TestResponse
 
-from intmk import proposals
+from intmk import journal, proposals
 from test_pages import Page
 from write_fixtures import PASSAGE, Writing, writing
 
@@ -282,11 +285,89 @@ def test_of_two_changes_of_one_statement_the_second_conflicts(server: Writing) -
     assert "was replaced by" in page.text
 
 
+def test_of_two_clicks_at_once_one_accepts(server: Writing) -> None:
+    """The other is told that it was accepted already; there is one change."""
+    path = f"/proposals/{proposed(server, 'clicked twice')['number']}/review"
+    before = len(journal.records(server.settings.store))
+
+    def click(_: int) -> int:
+        client = server.client.application.test_client()
+        return client.post(path, json={"decision": "accept"}, headers=server.header()).status_code
+
+    with ThreadPoolExecutor() as pool:
+        assert sorted(pool.map(click, range(2))) == [200, 409]
+    assert len(journal.records(server.settings.store)) == before + 1
+
+
+def test_what_does_not_fit_is_proposed_again(server: Writing) -> None:
+    """The form has what is left of it, and who proposed it; so has that of an update."""
+    old = within('body:intmk rdfs:label "gone"@en .')
+    proposed_old = proposed(server, "gone")["number"]
+    accept = {"json": {"decision": "accept"}, "headers": server.header()}
+    server.client.post(f"/proposals/{proposed_old}/review", **accept)
+    first, second = (
+        proposed(server, name, removals=old, sources="https://e.org/3")["number"]
+        for name in ("went", "left")
+    )
+    server.client.post(f"/proposals/{first}/review", **accept)
+    page = Page(server.client.get(f"/proposals/{second}?lang=en", headers=BROWSER).text)
+    (link,) = (one["href"] for one in page.all("a") if "from=" in one.get("href", ""))
+    form = Page(server.client.get(link, headers=BROWSER).text)
+    assert form.faults == []
+    assert '"left"@en' in form.text
+    assert '"gone"@en' not in form.text
+    assert "https://e.org/3" in form.text
+    assert {"value": "rdfp", "selected": ""} in form.all("option")
+    for wrong, status in (("99", 404), ("x", 400), ("1" * 5000, 400)):
+        assert server.client.get(f"/proposals/new?from={wrong}").status_code == status
+
+
+def test_an_open_proposal_tells_that_others_were_accepted(server: Writing) -> None:
+    """And that none of them touched its statements."""
+    first, second = (proposed(server, name)["number"] for name in ("one more", "and another"))
+    accept = {"json": {"decision": "accept"}, "headers": server.header()}
+    server.client.post(f"/proposals/{first}/review", **accept)
+    page = Page(server.client.get(f"/proposals/{second}?lang=en", headers=BROWSER).text)
+    assert "changes since then: 1, none of these statements" in page.text
+
+
+MARKUP = "<script>alert('x')</script>\"'&{{ 7 * 7 }}\x08]]>"
+
+
+def test_markup_stays_text(server: Writing) -> None:
+    """In every field, on every page that shows it, and in the feeds."""
+    label = MARKUP.replace("\\", "").replace('"', '\\"').replace("\x08", "")
+    number = proposed(
+        server, label, author=MARKUP, reason=MARKUP, sources="javascript:alert(1)\n" + MARKUP
+    )["number"]
+    decision = {"decision": "accept", "comment": MARKUP}
+    path = f"/proposals/{number}"
+    response = server.client.post(f"{path}/review", json=decision, headers=server.header())
+    assert response.status_code == 200, response.text
+    change = journal.records(server.settings.store)[-1].number
+    for address in (path, "/proposals", "/changes", f"/changes/{change}", "/doc/body/intmk",
+                    f"/proposals/new?from={number}"):  # fmt: skip
+        text = server.client.get(address, headers=BROWSER).text
+        assert "alert(" in text, address
+        assert "<script" not in text, address
+        assert 'href="javascript:' not in text, address
+        assert Page(text).faults == [], address
+    feed = ElementTree.fromstring(server.client.get("/changes.atom").data)
+    assert "<script>" in "".join(feed.itertext())
+    for extension in ("ttl", "jsonld", "rdf", "nt"):
+        response = server.client.get(f"/changes/{change}.{extension}")
+        assert response.status_code == 200, extension
+        form = RdfFormat.from_extension(extension)
+        assert "<script>" in str(list(parse(response.data, form)))
+
+
 @pytest.mark.parametrize(
     ("options", "status"),
     [
         ({"data": b"{", "content_type": "application/json"}, 400),
         ({"data": b"[1]", "content_type": "application/json"}, 400),
+        ({"data": b'{"author": "\\ud800"}', "content_type": "application/json"}, 400),
+        ({"data": b'{"additions": "\\udc00"}', "content_type": "application/json"}, 400),
         ({"data": b"\xff", "content_type": "text/turtle"}, 400),
         ({"data": b"x", "content_type": "text/plain"}, 415),
         ({"data": b"x" * 30_000, "content_type": "text/turtle"}, 413),

@@ -1,6 +1,10 @@
 """A proposal in a real browser, from paste to accepted, as a curator and a reviewer see it."""
 
+import os
+import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -104,3 +108,47 @@ def test_a_file_is_proposed_and_rejected(
     assert "abgelehnt" in window.text
     window.open("/doc/body/intmk?lang=de")
     assert "Noch ein Name" not in window.text
+
+
+def test_two_curators_at_once(
+    server: Settings, secrets: dict[str, str], window: Window, tmp_path: Path
+) -> None:
+    """Both change one name, in the browser and on the command line: one wins, the other is told
+    what changed, and gets what is left as a form.
+    """
+    old = f'GRAPH <{PASSAGE}> {{ conference:intmk-18 rdfs:label "18. IntMK"@de }}'
+    window.open("/proposals/new?lang=en")
+    window.write(additions=old.replace("18. IntMK", "In the browser"))
+    window.reveal("removals")
+    window.write(removals=old, author="Ada", reason="So it is called", token=secrets["propose"])
+    window.press("Propose")
+    address = window.path.partition("?")[0]
+    (tmp_path / "old.trig").write_text(old)
+    (tmp_path / "new.trig").write_text(old.replace("18. IntMK", "On the command line"))
+    command = [sys.executable, "-c", "from intmk.cli import main; main()"]
+    environment = os.environ | server.environment()
+
+    def run(*arguments: str) -> str:
+        return subprocess.run(
+            [*command, *arguments], env=environment, cwd=tmp_path, check=True, capture_output=True,
+            text=True,
+        ).stdout  # fmt: skip
+
+    told = run(
+        "propose", "new.trig", "--removals", "old.trig", "--author", "Bo", "--reason", "Or so"
+    )
+    number = re.match(r"Proposal (\d+), open", told)[1]  # type: ignore[index]
+    run("review", number, "--accept")
+    window.write(token=secrets["write"])
+    window.press("Accept")
+    for said in (
+        "does not fit any more", '"18. IntMK"@de was replaced by "On the command line"@de',
+        "by Bo (Or so)",
+    ):  # fmt: skip
+        assert said in window.text
+    window.open(f"{address}?lang=en")
+    window.follow("Propose again on the graph as it is")
+    assert "In the browser" in window.named("additions").get_property("value")
+    window.press("Preview")
+    assert "On the command line" not in window.named("additions").get_property("value")
+    assert "In the browser" in window.text

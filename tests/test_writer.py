@@ -304,7 +304,7 @@ def test_a_writer_killed_at_each_step(settings: Settings, step: str, moment: str
     change = Change("update", pair(1).encode())
     process = subprocess.run(
         [sys.executable, "-c", CHILD, step, moment],
-        input=writer._packed(change),
+        input=writer.packed(change),
         env=os.environ | changed(settings, gate="off").environment(),
         check=False,
     )

@@ -18,6 +18,7 @@ from intmk import (
     backups,
     catalogue,
     desk,
+    filing,
     gate,
     results,
     settings,
@@ -105,9 +106,19 @@ def build(discard_updates: bool, root: Path | None, store_dir: Path | None) -> N
       intmk build
     """
     chosen = settings.read({"root": root, "store": store_dir})
+    _catch_up(chosen)
     version = _build(chosen, discard_updates)
     state = "is now current" if version.new else "is current already; nothing has changed"
     click.echo(f"Version {version.id} ({version.quads} quads) {state}.")
+
+
+def _catch_up(chosen: settings.Settings) -> None:
+    """Bring what was accepted before a crash into the files; who cannot is told, and goes on."""
+    try:
+        for name in filing.catch_up(chosen):
+            click.echo(f"intmk: {name} now has what was accepted before.", err=True)
+    except (GraphError, OSError) as error:
+        click.echo(f"intmk: what was accepted cannot be filed: {error}", err=True)
 
 
 def _build(chosen: settings.Settings, discard_updates: bool = False) -> store.Version:
@@ -429,6 +440,7 @@ def serve(host: str | None, port: int | None, root: Path | None, place: str | No
 
 def _prepare(chosen: settings.Settings) -> None:
     """Build what is to be served, unless that would take something back."""
+    _catch_up(chosen)
     if store.is_written(chosen.store):
         if not store.is_built_from(chosen.root, chosen.store):
             click.echo(f"intmk: the graph holds updates; changes in {chosen.root} wait.", err=True)

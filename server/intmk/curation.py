@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any
+from unicodedata import category
 
 from intmk import assessment, drafts, journal, patch, proposals, record, store, writer
 from intmk.assessment import Assessed
@@ -32,7 +33,7 @@ def propose(
     would change, SourceSyntaxError with the line, and what ``writer.ask`` raises. A change that
     breaks a rule is kept all the same: its page tells what is wrong.
     """
-    author, reason = author.strip(), reason.strip()
+    author, reason = _plain(author), _plain(reason)
     proposals.checked(author, reason, sources)
     found = assessment.draft(settings, draft)
     proposal = Proposal(0, author, reason, sources, "", found.number, by)
@@ -70,6 +71,36 @@ def _keep(settings: Settings, number: int, found: Assessed) -> dict[str, Any]:
     return kept
 
 
+def redraft(settings: Settings, number: int) -> Draft:
+    """Return a proposal as a draft for the graph as it is.
+
+    An update is itself; of other changes what is gone already is left out. Raises as :func:`look`.
+    """
+    if update := proposals.update(settings.store, number):
+        return Draft(update, extension=drafts.UPDATE)
+    change, gone = proposals.change(settings.store, number), look(settings, number)["gone"]
+    left = Patch(change.added, change.removed - set(gone))
+    return Draft(patch.write(left, {}), extension=patch.EXTENSION)
+
+
+def rebase(settings: Settings, number: int, by: str | None) -> Proposal:
+    """Propose a change again on the graph as it is, with the same author, reason and sources.
+
+    Raises Conflict when it was decided, or when others have changed the same, saying what; and what
+    :func:`propose` raises.
+    """
+    proposals.require_undecided(settings.store, number)
+    proposal = proposals.get(settings.store, number)
+    is_update = bool(proposals.update(settings.store, number))
+    if not is_update and look(settings, number)["gone"]:
+        raise _conflict(settings, number, by, list(_replaced(settings, proposal)))
+    again = redraft(settings, number)
+    made = propose(settings, again, proposal.author, proposal.reason, proposal.sources, by)
+    said = f"Proposed again as proposal {made.number}."
+    proposals.tell(settings.store, number, Event(CONFLICTING, proposals.now(), by, said))
+    return made
+
+
 def accept(settings: Settings, number: int, by: str | None, comment: str = "") -> Written:
     """Make the change of a proposal, in one transaction, and return the version that has it.
 
@@ -81,7 +112,7 @@ def accept(settings: Settings, number: int, by: str | None, comment: str = "") -
     )  # fmt: skip
     wanted = Change(
         "patch", change.encode(), by=by, author=proposal.author, reason=proposal.reason,
-        proposal=number, comment=comment.strip() or None,
+        proposal=number, comment=_plain(comment) or None,
     )  # fmt: skip
     try:
         written = writer.write(settings, wanted)
@@ -106,7 +137,7 @@ def reject(settings: Settings, number: int, by: str | None, comment: str = "") -
     with store.exclusive(settings.store, settings.write_wait_s):
         proposals.require_undecided(settings.store, number)
         proposals.tell(
-            settings.store, number, Event(REJECTED, proposals.now(), by, comment.strip())
+            settings.store, number, Event(REJECTED, proposals.now(), by, _plain(comment))
         )
 
 
@@ -141,6 +172,11 @@ def _contradicted(settings: Settings, proposal: Proposal, error: WriteRefused) -
                 subject, predicate, graph = record.about(statement)
                 if graph and (subject, predicate) in wrong & own:
                     yield f"{_whole(statement)} was added in {_named(one)}."
+
+
+def _plain(text: str) -> str:
+    """Return a text without the control characters that no format but JSON can hold."""
+    return "".join(one for one in text if category(one) != "Cc" or one in "\n\t").strip()
 
 
 def _named(one: journal.Record) -> str:

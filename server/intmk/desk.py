@@ -90,6 +90,10 @@ def _own_name(file: Path, root: Path) -> str:
 @click.argument("number", type=int, required=False)
 @click.option("--accept", "decision", flag_value="accept", help="Make the change.")
 @click.option("--reject", "decision", flag_value="reject", help="Decide against it.")
+@click.option(
+    "--rebase", "decision", flag_value="rebase",
+    help="Propose it again on the graph as it is; an update is evaluated anew.",
+)  # fmt: skip
 @click.option("--comment", default="", help="What to tell the author.")
 @click.option("--known", is_flag=True, help="List what was wrong before the proposal, too.")
 @_BY
@@ -100,7 +104,7 @@ def review(
     number: int | None, decision: str | None, comment: str, known: bool, by: str | None,
     lang: Language, root: Path | None, store_dir: Path | None,
 ) -> None:  # fmt: skip
-    """List the proposals, show one, or decide it.
+    """List the proposals, show one, decide it, or propose it again.
 
     Exit code 1: the proposal breaks a rule and was not made. 2: it fits no more, because others
     have changed the same.
@@ -121,6 +125,8 @@ def review(
         curation.reject(chosen, number, by or getpass.getuser(), comment)
         click.echo(f"Proposal {number} is rejected.")
     else:
+        if decision == "rebase":
+            number = curation.rebase(chosen, number, by or getpass.getuser()).number
         click.echo("\n".join(_shown(chosen, number, lang, known)))
 
 
@@ -147,12 +153,13 @@ def _shown(chosen: Settings, number: int, lang: Language, has_known: bool) -> It
     one, found = proposals.get(chosen.store, number), curation.look(chosen, number)
     yield f"Proposal {number}, {proposals.state(chosen.store, number)}, {one.time}"
     yield f"by {one.author}: {one.reason}"
+    yield f"for version {one.base}, looked at with version {found['number']}"
     yield from (f"source: {source}" for source in one.sources)
     yield from _rows(proposals.change(chosen.store, number), vocab.prefixes(chosen.root))
     yield from (_line(finding, lang) for finding in found["new"])
     if not found["new"]:
         yield "breaks no rule"
-    yield from _already(found["known"], lang, has_known)
+    yield from _already(number, found["known"], lang, has_known)
     yield from (f"creates {iri}" for iri in found["created"])
     for query in found["queries"]:
         yield f"changes {query['stem']}: {query['added']} rows come, {query['removed']} go"
@@ -161,9 +168,11 @@ def _shown(chosen: Settings, number: int, lang: Language, has_known: bool) -> It
         yield f"{event.kind} {event.time} by {event.by or 'nobody known'}{said}"
 
 
-def _already(known: list[dict[str, Any]], lang: Language, is_wanted: bool) -> Iterator[str]:
+def _already(
+    number: int, known: list[dict[str, Any]], lang: Language, is_wanted: bool
+) -> Iterator[str]:
     if known and not is_wanted:
-        yield f"{len(known)} findings were there already; intmk review NUMBER --known lists them"
+        yield f"{len(known)} findings were there already: intmk review {number} --known"
     elif known:
         yield "there already:"
         yield from (f"  {_line(finding, lang)}" for finding in known)

@@ -125,6 +125,15 @@ def file_changes(settings: Settings) -> list[str]:
     return list(texts)
 
 
+def catch_up(settings: Settings) -> list[str]:
+    """File what a process that was ended had accepted; returns the names of the files it changed.
+
+    Raises what :func:`file_changes` and ``store.exclusive`` raise.
+    """
+    with store.exclusive(settings.store, settings.write_wait_s):
+        return file_changes(settings)
+
+
 def _pending(folder: Path) -> list[int]:
     """Return the numbers of the changes that the files may not have."""
     found = journal.records(folder)

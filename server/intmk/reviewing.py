@@ -45,7 +45,7 @@ _SYNTAXES = (
     (patch.EXTENSION, "RDF Patch"),
     (drafts.UPDATE, "SPARQL Update"),
 )
-_LONGEST_NAME = 200
+_LONGEST_NAME, _LONGEST_NUMBER = 200, 10
 
 
 class Desk:
@@ -77,8 +77,21 @@ class Desk:
         return _fresh(self._site.show("proposals.html", proposals=found))
 
     def blank(self) -> Response:
-        """GET /proposals/new: the form."""
-        return self._form({}, None)
+        """GET /proposals/new: the form; ``from`` is the number of a proposal to make anew."""
+        number = Parameters(request.query_string).one("from")
+        return self._form(self._again(number) if number else {}, None)
+
+    def _again(self, text: str) -> dict[str, str]:
+        """Return the fields of a proposal as they would be sent for the graph as it is."""
+        if not (text.isascii() and text.isdigit() and len(text) < _LONGEST_NUMBER):
+            raise InvalidRequest(f"There is no proposal {text[:20]!r}.", hint="See /proposals.")
+        proposal = proposals.get(self._settings.store, int(text))
+        draft = curation.redraft(self._settings, proposal.number)
+        return {
+            "author": proposal.author, "reason": proposal.reason,
+            "sources": "\n".join(proposal.sources), "additions": draft.additions,
+            "extension": draft.extension,
+        }  # fmt: skip
 
     def _form(
         self, given: dict[str, str], error: GraphError | None, seen: Assessed | None = None
@@ -202,7 +215,8 @@ class Desk:
             proposal=proposals.get(folder, number), state=state, found=found, rows=rows, more=more,
             events=proposals.events(folder, number), error=error, comment=comment,
             is_open=state in (proposals.OPEN, proposals.CONFLICTING),
-            gone=filing.statements(found["gone"]), update=proposals.update(folder, number),
+            gone=filing.statements(found["gone"]), now=found["number"],
+            update=proposals.update(folder, number),
         ))  # fmt: skip
 
     def statements(self, number: int) -> Response:
@@ -250,7 +264,7 @@ def _given(kind: str, body: bytes) -> dict[str, str]:
     if kind == _JSON:
         return _members(body)
     given = _fields(Parameters(request.query_string))
-    return given | {"additions": _text(body), "extension": _BODIES[kind]}
+    return given | {"additions": turtle.decode(body, "additions"), "extension": _BODIES[kind]}
 
 
 def _fields(parameters: Parameters) -> dict[str, str]:
@@ -271,14 +285,11 @@ def _members(body: bytes) -> dict[str, str]:
         given["sources"] = "\n".join(str(one) for one in given["sources"])
     if not isinstance(given, dict) or not all(isinstance(one, str) for one in given.values()):
         raise InvalidRequest("The request body is not an object of texts.")
-    return given
-
-
-def _text(body: bytes) -> str:
     try:
-        return body.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InvalidRequest(f"The request body is not UTF-8: {error}.") from error
+        "".join(given.values()).encode()
+    except UnicodeEncodeError as error:
+        raise InvalidRequest("A text has half of a character (a lone surrogate).") from error
+    return given
 
 
 def _draft(given: dict[str, str]) -> Draft:

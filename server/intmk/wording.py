@@ -161,6 +161,12 @@ _WORDS = (
     ("preview", "Vorschau", "Preview"),
     ("preview_text", "Zeigt Fehler mit Zeile und Spalte und was sich ändert. Gespeichert wird "
      "nichts.", "Shows mistakes by line and column, and what would change. Nothing is stored."),
+    ("made_for", "Für Version", "For version"),
+    ("still_fits", "Änderungen seitdem: {}, keine an diesen Aussagen",
+     "changes since then: {}, none of these statements"),
+    ("changed_since", "Änderungen seitdem: {}", "changes since then: {}"),
+    ("propose_again", "Auf dem jetzigen Stand neu vorschlagen",
+     "Propose again on the graph as it is"),
     ("update_source", "Die SPARQL-Änderung, aus der das folgt", "The SPARQL update behind it"),
     ("no_proposals", "Noch liegt kein Vorschlag vor.", "There are no proposals yet."),
     ("author", "Von", "Author"),

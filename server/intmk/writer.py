@@ -59,7 +59,7 @@ def write(settings: Settings, change: Change) -> Written:
     Raises WriteRefused with the gate's findings, WriteTimeout, OutOfMemory, Busy when too many
     writes wait, and what ``changes.apply`` raises.
     """
-    return Written(**ask(settings, "intmk.writer", _packed(change), change.kind == "update"))
+    return Written(**ask(settings, "intmk.writer", packed(change), change.kind == "update"))
 
 
 def ask(
@@ -142,7 +142,8 @@ def _out_of_memory(settings: Settings) -> errors.OutOfMemory:
     )
 
 
-def _packed(change: Change) -> bytes:
+def packed(change: Change) -> bytes:
+    """Return a change as the writer's process reads it."""
     head = json.dumps(change._replace(body=b"")._asdict() | {"body": None})
     return head.encode() + b"\n" + change.body
 
