@@ -9,16 +9,16 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from pyoxigraph import DefaultGraph, Quad, RdfFormat, Store, Triple
+from pyoxigraph import DefaultGraph, Quad, RdfFormat, Triple
 
-from intmk import changes, checks, filing, formats, patch, recovery, uploads
+from intmk import changes, filing, formats, patch, placing, recovery, uploads
 from intmk.changes import Change
 from intmk.errors import InvalidRequest, SourceSyntaxError
-from intmk.judged import Judged
 from intmk.patch import Patch
+from intmk.placing import Part
 from intmk.report import Finding
 from intmk.settings import Settings
-from intmk.sources import POSITIONED, Document, Place, Places, materialise, parsed
+from intmk.sources import POSITIONED, Document, Place, materialise, parsed
 from intmk.vocab import BASE, SOURCE_GRAPH, THEMES_GRAPH
 
 UPDATE = "ru"
@@ -44,13 +44,6 @@ class Draft(NamedTuple):
     names: tuple[str, str] = ("additions", "removals")
 
 
-class Part(NamedTuple):
-    """Text that was sent, read; its lines are ``shift`` less than those of the document."""
-
-    document: Document
-    shift: int = 0
-
-
 class Understood(NamedTuple):
     """The statements that a draft adds to a graph and removes from it, and where they stand."""
 
@@ -62,38 +55,14 @@ class Understood(NamedTuple):
 
         ``spelling`` are those of :meth:`spelling`, which know better than the statement.
         """
-        for one in spelling:
-            if (one.rule, one.focus) == (finding.rule, finding.focus) and (
-                one.message_en in finding.message_en
-            ):
-                return _at(finding, one)
-        focus, path = (f"<{iri}>" if iri else None for iri in (finding.focus, finding.path))
-        for part in self.parts:
-            place = Places([part.document]).nearest(focus, path, finding.value or None)
-            if place.line:
-                return _at(finding, place, part.shift)
-        return _at(finding, Place(""))
+        found = placing.place(finding, self.parts, spelling)
+        return found or placing.at(finding, Place(""))
 
     def spelling(self, after: Quads) -> list[Finding]:
         """Return what is wrong with how the draft is written, at its places; ``after`` is the
         graph with it.
         """
-        known = Store()
-        known.bulk_extend(after)
-        return [
-            _at(fault.finding, fault.finding, part.shift)
-            for part in self.parts
-            for fault in checks.check(Judged([(SOURCE_GRAPH, part.document)], known=known))
-        ]
-
-
-def _at(finding: Finding, place: Finding | Place, shift: int = 0) -> Finding:
-    """Return a finding at another place, so many lines further up."""
-    return replace(
-        finding, file=place.file, column=place.column, end_column=place.end_column,
-        line=place.line - shift if place.line else None,
-        end_line=place.end_line - shift if place.end_line else None,
-    )  # fmt: skip
+        return placing.spelling(self.parts, after)
 
 
 def understand(
@@ -176,7 +145,7 @@ def _part(
 def _refused(findings: list[Finding], name: str, shift: int) -> SourceSyntaxError:
     """Return the error that tells of the first finding, and has all of them."""
     told = [
-        asdict(_at(one, one, shift))
+        asdict(placing.at(one, one, shift))
         for one in sorted(findings, key=lambda one: (one.line or 0, one.column or 0))
     ]
     first = told[0]

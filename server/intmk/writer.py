@@ -27,6 +27,7 @@ from intmk import (
     isolation,
     journal,
     patch,
+    placing,
     proposals,
     store,
     vocab,
@@ -189,7 +190,7 @@ def _confined(settings: Settings, change: Change) -> Written:
         before = store.load_current(settings.store)
         changed = changes.apply(before, change, prefixes, vocab.BASE, settings.write_bytes)
         after = gate.follow(before, changed.quads)
-        report = _pass(settings, before, after)
+        report = _pass(settings, change, before, after)
         dump = store.canonical_dump(after)
         # From here on it is only files, and better not stopped half-way through.
         set_deadline(0)
@@ -226,19 +227,23 @@ def _check_version(folder: Path, change: Change) -> None:
         )
 
 
-def _pass(settings: Settings, before: gate.Quads, after: gate.Quads) -> Report | None:
+def _pass(
+    settings: Settings, change: Change, before: gate.Quads, after: gate.Quads
+) -> Report | None:
     """Return the report on what a write leads to, None when the operator has opened the gate.
 
-    Raises WriteRefused with what is wrong.
+    Raises WriteRefused with what is wrong, and where in the request.
     """
     if settings.gate == "off":
         return None
     report = gate.strict(before, after, gate.known(settings.store, before))
     wrong = [finding for finding in report.findings if finding.severity == "error"]
     if wrong:
+        wrong = placing.placed(wrong, change, after, vocab.prefixes(settings.root), vocab.BASE)
+        where = f"{wrong[0].position}: " if wrong[0].line else ""
         raise errors.WriteRefused(
             f"It would break a rule in {len(wrong)} places; nothing was changed.",
-            hint=wrong[0].message_en,
+            hint=where + wrong[0].message_en,
             findings=[asdict(finding) for finding in wrong[:_TOLD_FINDINGS]],
         )
     return report
