@@ -58,6 +58,30 @@ def test_updates(text: str, left: set[str]) -> None:
     assert update(text) == left
 
 
+WRITTEN = """PREFIX e: <http://e/> PREFIX xsd: <http://www.w3.org/2001/XMLSchema#>
+e:a e:p "44.0"^^xsd:decimal , "007"^^xsd:integer , "7"^^xsd:nonNegativeInteger , "1"^^xsd:boolean .
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "gone"),
+    [
+        ("INSERT DATA { e:b e:p 1 }", set()),
+        ("DELETE WHERE { e:a e:p 44.0 }", {"44.0"}),
+        ("DELETE WHERE { ?s ?p true }", {"1"}),
+        ("DELETE DATA { e:a e:p 7 }", {"007", "7"}),
+        ("INSERT DATA { e:a e:p 44.00 }", set()),
+        ("DELETE WHERE { e:a e:p ?x }", {"44.0", "007", "7", "1"}),
+    ],
+)
+def test_what_an_update_does_not_touch_stays_as_it_was_written(text: str, gone: set[str]) -> None:
+    """The engine knows numbers by their value only."""
+    left = apply(Change("update", text.encode()), WRITTEN).quads
+    lost = {quad.object.value for quad in quads(WRITTEN) - left}  # type: ignore[union-attr]
+    assert lost == gone
+    assert len(left - quads(WRITTEN)) == ("e:b" in text)
+
+
 def test_the_dataset_of_the_request_is_what_where_sees() -> None:
     """using-graph-uri and using-named-graph-uri stand for USING in every operation."""
     copy = "INSERT { GRAPH e:x { ?s ?p ?o } } WHERE { ?s ?p ?o }"

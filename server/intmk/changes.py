@@ -167,12 +167,32 @@ def _updated(quads: Quads, change: Change, prefixes: Mapping[str, str], base: st
             parse(text)
             text = with_dataset(text, change.using or (), change.using_named or ())
         store.bulk_extend(quads)
+        held = set(store)
         run(text)
     except SyntaxError as error:
         raise sparql.explain(text, prefixes, parse, error, is_update=True) from None
     except (OSError, RuntimeError, ValueError) as error:
         raise QueryFailed(f"The engine says: {str(error)[:300]}.") from error
-    return set(store)
+    return _as_written(quads, held, set(store))
+
+
+def _as_written(quads: Quads, held: Quads, after: Quads) -> set[Quad]:
+    """Return what an update leaves, with what it did not touch as it was written.
+
+    The engine keeps numbers and dates by their value: "44.0" becomes "44", and a
+    xsd:nonNegativeInteger a xsd:integer. ``held`` is what it made of ``quads`` before the update.
+    """
+    gone = held - after
+    untouched = {quad for quad in quads - held if _held(quad) not in gone}
+    return (set(quads) & after) | untouched | (after - held)
+
+
+def _held(quad: Quad) -> Quad:
+    """Return a quad as the engine keeps it."""
+    store = Store()
+    store.add(quad)
+    held: Quad = next(iter(store))
+    return held
 
 
 def _text(body: bytes) -> str:
