@@ -12,7 +12,7 @@ from typing import cast
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from intmk import errors, feeds, gateway, metrics, replies, update, versions
+from intmk import dumps, errors, feeds, gateway, metrics, replies, update, versions
 from intmk.api import Validation
 from intmk.engine import Engine, Question, question_name
 from intmk.errors import GraphError
@@ -23,7 +23,7 @@ from intmk.pages import Pages
 from intmk.past import Past
 from intmk.protocol import Endpoint, Operation
 from intmk.reviewing import Desk
-from intmk.settings import Settings
+from intmk.settings import Settings, shown
 
 _ALLOWED = (
     "Accept, Authorization, Content-Type, If-Match, If-None-Match, Query-Id, Content-Encoding"
@@ -48,6 +48,7 @@ def create_app(settings: Settings, engine: Engine) -> Flask:
     for routes in (update.blueprint(engine, settings), Graphs(settings, engine, past).blueprint):
         app.register_blueprint(routes)
     app.register_blueprint(versions.blueprint(settings))
+    app.register_blueprint(dumps.blueprint(settings))
     app.register_blueprint(Validation(settings).blueprint)
     app.register_blueprint(feeds.blueprint(settings, site))
     app.register_blueprint(Desk(settings, engine, site).blueprint)
@@ -87,9 +88,14 @@ _READING = ("GET", "HEAD", "OPTIONS")
 
 
 def _refuse_what_is_elsewhere(settings: Settings) -> None:
-    """Raise NotOffered for what only a store of our own can do, where there is none."""
+    """Raise NotOffered for what only a store of our own can do, where it is another's."""
     first = request.path.split("/")[1].partition(".")[0]
-    is_write = first == "graphs" and request.method not in _READING
+    is_write = first in ("graphs", "proposals", "update") and request.method not in _READING
+    if settings.follow and is_write:
+        raise errors.NotOffered(
+            "This is a copy, which nobody writes to.",
+            hint=f"Send it to {shown(settings.follow)}.",
+        )
     if settings.remote and (first in _OF_STORE or is_write):
         raise errors.NotOffered(
             "Another engine holds the graph here: it is read only, and has no versions.",

@@ -20,6 +20,7 @@ from intmk import (
     desk,
     filing,
     gate,
+    replica,
     results,
     settings,
     sparql,
@@ -365,6 +366,31 @@ def restore(file: Path, store_dir: Path | None) -> None:
     click.echo(f"Version {version.id} ({version.quads} quads) {state}.")
 
 
+@main.command()
+@click.argument("origin", metavar="URL")
+@click.option("--watch", is_flag=True, help="Go on, and copy each new version.")
+@click.option(
+    "--discard-updates", is_flag=True, help="Copy even if the store was written to since."
+)
+@STORE
+def replicate(origin: str, watch: bool, discard_updates: bool, store_dir: Path | None) -> None:
+    """Make the current version of another server of this kind the current one here.
+
+    It is fetched only if it is not current already, and published when it is proved to be what its
+    id says. A server on the same store follows at once.
+
+    \b
+    Example:
+      intmk replicate https://graph.example.org/ --store copy
+    """
+    chosen = settings.read({"store": store_dir, "follow": origin})
+    version = replica.replicate(chosen, discard_updates=discard_updates)
+    name = version.id if version else store.current_version(chosen.store)
+    click.echo(f"Version {name} is {'now current' if version else 'current already'}.")
+    if watch:
+        replica.follow(chosen)
+
+
 @main.group()
 def token() -> None:
     """Make, list and revoke the tokens with which clients may write.
@@ -415,7 +441,10 @@ def token_revoke(name: str, store_dir: Path | None) -> None:
     "--store", "place", metavar="DIR|URL", envvar="INTMK_STORE",
     help="Folder of the built versions, or a SPARQL 1.1 endpoint to ask instead (INTMK_STORE).",
 )  # fmt: skip
-def serve(host: str | None, port: int | None, root: Path | None, place: str | None) -> None:
+@click.option("--follow", metavar="URL", help="Serve a copy of another server (INTMK_FOLLOW).")
+def serve(
+    host: str | None, port: int | None, root: Path | None, place: str | None, follow: str | None
+) -> None:
     """Serve the graph over HTTP, building it first if its files have changed.
 
     A graph that was written to since it was built is served as it is: nothing takes that back but
@@ -430,11 +459,14 @@ def serve(host: str | None, port: int | None, root: Path | None, place: str | No
 
     name = "remote" if settings.is_address(place) else "store"
     environ = {key: value for key, value in os.environ.items() if key != "INTMK_STORE"}
-    chosen = settings.read({"host": host, "port": port, "root": root, name: place}, environ)
+    chosen = settings.read(
+        {"host": host, "port": port, "root": root, "follow": follow, name: place}, environ
+    )
     if chosen.remote:
         click.echo(f"Asking {settings.shown(chosen.remote)}, at {chosen.public_url}")
     else:
-        _prepare(chosen)
+        (replica.prepare if chosen.follow else _prepare)(chosen)
+        click.echo(f"Version {store.current_version(chosen.store)} at {chosen.public_url}")
     serving.serve(chosen)
 
 
@@ -446,4 +478,3 @@ def _prepare(chosen: settings.Settings) -> None:
             click.echo(f"intmk: the graph holds updates; changes in {chosen.root} wait.", err=True)
     elif not store.is_current(chosen.root, chosen.store):
         _build(chosen)
-    click.echo(f"Version {store.current_version(chosen.store)} at {chosen.public_url}")

@@ -22,6 +22,8 @@ JOURNAL, PENDING = "versions.jsonl", "pending"
 # from a backup, by a proposal that was accepted, or by taking changes back.
 BUILD, UPDATE, GRAPHS, RESTORE = "build", "update", "graphs", "restore"
 PROPOSAL, ROLLBACK = "proposal", "rollback"
+# Copied from another server.
+REPLICA = "replica"
 _ID_CHARACTERS = 16
 
 

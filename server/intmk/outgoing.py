@@ -25,7 +25,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_READ = ("iri", "prefixed", "word")
+_READ = ("iri", "name", "prefixed", "word")
 _ABSOLUTE = re.compile(r"<[A-Za-z][A-Za-z0-9+.-]*+:")
 # Replaced before anything else is read (section 19.2), so it could hide what this module looks for.
 _HIDDEN = re.compile(r"\\(?:u00|U000000)[0-7][0-9A-Fa-f]")
@@ -43,10 +43,13 @@ _READ_ONLY = "This address answers SELECT, ASK, CONSTRUCT and DESCRIBE."
 
 
 class Outgoing(NamedTuple):
-    """A query that may be sent as it is, and what kind of answer it has."""
+    """A query that may be sent as it is: its form (``ASK``), the kind of answer that this has, and
+    the IRIs of its GRAPH clauses, if none of these leaves open which graph it means."""
 
     text: str
+    form: str
     kind: Literal["results", "graph"]
+    graphs: tuple[str, ...] = ()
 
 
 def prepared(text: str, prefixes: Mapping[str, str], base: str) -> Outgoing:
@@ -62,7 +65,7 @@ def prepared(text: str, prefixes: Mapping[str, str], base: str) -> Outgoing:
     head = "".join(f"PREFIX {name}: <{prefixes[name]}> " for name in _missing(found, prefixes))
     if any(one.lastgroup == "iri" and not _ABSOLUTE.match(one[0]) for one in found):
         head = f"BASE <{base}> {head}"
-    return Outgoing(head + text, _KINDS[form])
+    return Outgoing(head + text, form, _KINDS[form], _graphs(found))
 
 
 def _refuse_hidden(text: str) -> None:
@@ -90,13 +93,19 @@ def _form(text: str, found: Iterable[re.Match[str]]) -> str:
     return form
 
 
+def _graphs(found: list[re.Match[str]]) -> tuple[str, ...]:
+    named = [name for word, name in pairwise(found) if _is(word, "GRAPH")]
+    is_closed = all(one.lastgroup == "iri" and _ABSOLUTE.match(one[0]) for one in named)
+    return tuple(sorted({one[0][1:-1] for one in named})) if is_closed else ()
+
+
+def _is(token: re.Match[str], word: str) -> bool:
+    return token.lastgroup == "word" and token[0].upper() == word
+
+
 def _missing(found: list[re.Match[str]], prefixes: Mapping[str, str]) -> list[str]:
     used = {one[0].partition(":")[0] for one in found if one.lastgroup == "prefixed"}
-    declared = {
-        name[0].partition(":")[0]
-        for word, name in pairwise(found)
-        if word.lastgroup == "word" and word[0].upper() == "PREFIX"
-    }
+    declared = {name[0].partition(":")[0] for word, name in pairwise(found) if _is(word, "PREFIX")}
     return sorted((used - declared) & prefixes.keys())
 
 

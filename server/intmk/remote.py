@@ -13,20 +13,28 @@ import socket
 import tempfile
 import threading
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from contextvars import ContextVar
 from email.message import Message
 from pathlib import Path
 from typing import IO, Any, cast
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import urllib3
-from pyoxigraph import QueryBoolean, QueryResultsFormat, RdfFormat, parse, parse_query_results
+from pyoxigraph import (
+    QueryBoolean,
+    QueryResultsFormat,
+    QuerySolutions,
+    RdfFormat,
+    parse,
+    parse_query_results,
+)
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from intmk import errors, formats, outgoing, results, vocab
 from intmk.engine import Answer, Asker, Engine, Question, asker
-from intmk.settings import Settings
+from intmk.settings import Settings, credentials
 
 _IN_MEMORY_BYTES = 2_000_000
 _CHUNK_BYTES = 65_536
@@ -65,9 +73,7 @@ class Remote(Engine):
         self._parameters = parse_qsl(address.query, keep_blank_values=True)
         self._pool = _pool(settings.remote, settings.front_threads)
         self._headers = {"User-Agent": "intmk", "Accept-Encoding": "identity"}
-        if address.username is not None:
-            pair = f"{unquote(address.username)}:{unquote(address.password or '')}"
-            self._headers |= urllib3.make_headers(basic_auth=pair)
+        self._headers |= credentials(settings.remote)
 
     def ask(self, question: Question) -> Answer:
         """Return the answer to a question.
@@ -110,7 +116,7 @@ class Remote(Engine):
             response = self._response(question, sent)
             media_type = _checked(response)
             with _received(response, self._settings.result_bytes) as body:
-                return _written(body, media_type, sent.kind, row, output), output
+                return _written(body, media_type, sent, row, output), output
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             watch.check()
             raise _lost(error, self._settings.query_timeout_s) from error
@@ -122,7 +128,7 @@ class Remote(Engine):
     def _response(
         self, question: Question, sent: outgoing.Outgoing
     ) -> urllib3.response.BaseHTTPResponse:
-        fields = [("query", sent.text), *self._dataset(question)]
+        fields = [("query", sent.text), *self._dataset(question, sent)]
         limit_s = self._settings.query_timeout_s
         return self._pool.urlopen(
             "POST",
@@ -136,10 +142,16 @@ class Remote(Engine):
             timeout=urllib3.Timeout(connect=min(_CONNECT_S, limit_s), read=limit_s + 1),
         )
 
-    def _dataset(self, question: Question) -> list[tuple[str, str]]:
-        """Return the parameters of the address; a question's own dataset replaces its."""
+    def _dataset(self, question: Question, sent: outgoing.Outgoing) -> list[tuple[str, str]]:
+        """Return the parameters of the address; a question's own dataset replaces its.
+
+        Where the address names a default graph, the graphs that the query names are named with it,
+        or the dataset would be without them (section 2.1.4; Virtuoso keeps to it for IRIs only).
+        """
         if question.default_graphs is None and question.named_graphs is None:
-            return self._parameters
+            is_named = any(name in _DATASET for name, _ in self._parameters)
+            graphs = sent.graphs if is_named else ()
+            return [*self._parameters, *((_DATASET[1], graph) for graph in graphs)]
         kept = [(name, value) for name, value in self._parameters if name not in _DATASET]
         kept += [(_DATASET[0], graph) for graph in question.default_graphs or ()]
         return kept + [(_DATASET[1], graph) for graph in question.named_graphs or ()]
@@ -221,19 +233,33 @@ def _received(response: urllib3.response.BaseHTTPResponse, limit_bytes: int) -> 
 
 
 def _written(
-    body: IO[bytes], media_type: str, kind: str, row: formats.Format, output: "_Output"
+    body: IO[bytes],
+    media_type: str,
+    sent: outgoing.Outgoing,
+    row: formats.Format,
+    output: "_Output",
 ) -> str:
     """Write an answer in a format and return its kind. Raises SyntaxError when it is none."""
-    if kind == "graph" and media_type in _GRAPHS:
+    if sent.kind == "graph" and media_type in _GRAPHS:
         triples = parse(body, format=_GRAPHS[media_type])
         assert isinstance(row.engine, RdfFormat)  # noqa: S101 - all of GRAPHS are
         results.write_graph(triples, row.engine, cast(IO[bytes], output))
         return "graph"
-    if kind == "graph" or media_type not in _JSON:
+    if sent.kind == "graph" or media_type not in _JSON:
         raise errors.StoreFailed(f"Its answer is {media_type[:80]}, which is not what was asked.")
-    answer = parse_query_results(body, format=QueryResultsFormat.JSON)
+    answer: results.Answer = parse_query_results(body, format=QueryResultsFormat.JSON)
+    if sent.form == "ASK" and isinstance(answer, QuerySolutions):
+        answer = _truth(answer)
     results.write(answer, row, cast(IO[bytes], output))
     return "ask" if isinstance(answer, QueryBoolean) else "select"
+
+
+def _truth(answer: QuerySolutions) -> results.Answer:
+    """Return the answer to an ASK that Virtuoso gives as a table with 1 or 0 in it."""
+    values = [term.value for solution in answer for term in cast(Iterable[Any], solution)]
+    is_true = values == ["1"] or values == ["true"]
+    text = json.dumps({"head": {}, "boolean": is_true})
+    return parse_query_results(text, format=QueryResultsFormat.JSON)
 
 
 def _too_large(limit_bytes: int) -> errors.TooLarge:

@@ -163,7 +163,12 @@ def _packer(coding: str) -> Any:
 
 def digest(body: bytes) -> str:
     """Return the SHA-256 of a body as Repr-Digest and Content-Digest have it."""
-    return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
+    return in_field(hashlib.sha256(body).digest())
+
+
+def in_field(sha256: bytes) -> str:
+    """Return a SHA-256 as these fields write it."""
+    return f"sha-256=:{base64.b64encode(sha256).decode()}:"
 
 
 def coded_tag(tag: str, coding: str) -> str:

@@ -6,7 +6,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from granian.log import LogLevels
 
 from intmk import errors
 from intmk.engine import Engine, Workers
+from intmk.replica import Follower
 from intmk.settings import Settings
 
 _SHUTDOWN_S = 5
@@ -53,8 +54,12 @@ def _answering(settings: Settings) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="intmk-") as folder:
             yield Path(folder)
         return
-    with Workers(settings) as workers:
+    with Workers(settings) as workers, _following(settings):
         yield workers.directory
+
+
+def _following(settings: Settings) -> AbstractContextManager[object]:
+    return Follower(settings) if settings.follow else nullcontext()
 
 
 def _check_address(settings: Settings) -> None:

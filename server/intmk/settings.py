@@ -1,12 +1,13 @@
 """Every setting once: its name, default and meaning, read from flags and environment."""
 
+import base64
 import ipaddress
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 PREFIX = "INTMK_"
 
@@ -32,6 +33,15 @@ class Setting(NamedTuple):
 def is_address(text: object) -> bool:
     """Tell whether a store is named by the address of a SPARQL endpoint."""
     return str(text).lower().startswith(("http://", "https://"))
+
+
+def credentials(address: str) -> dict[str, str]:
+    """Return the header for the name and password in an address (RFC 7617), if it has them."""
+    parts = urlsplit(address)
+    if parts.username is None:
+        return {}
+    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
 
 
 def shown(address: str) -> str:
@@ -194,6 +204,15 @@ SETTINGS = (
     Setting("write_bytes", "20000000", "Bytes the body of a write may have.", _count),
     Setting("write_queue", "8", "Writes that may be made or wait at once.", _count),
     Setting("write_wait_s", "30", "Seconds a write may wait for those before it.", _positive),
+    Setting(
+        "follow",
+        "",
+        "Address of a server of this kind whose graph this one copies; by default none.",
+        _address,
+    ),
+    Setting("follow_every_s", "5", "Seconds between two looks at that server.", _positive),
+    Setting("follow_bytes", "1000000000", "Bytes a version copied from there may have.", _count),
+    Setting("follow_timeout_s", "600", "Seconds one copy may take to arrive.", _positive),
     Setting("keep_versions", "10", "Versions that are kept, at least two.", _several),
 )
 
@@ -233,6 +252,10 @@ class Settings:
     write_bytes: int
     write_queue: int
     write_wait_s: float
+    follow: str
+    follow_every_s: float
+    follow_bytes: int
+    follow_timeout_s: float
     keep_versions: int
 
     def environment(self) -> dict[str, str]:
@@ -271,7 +294,7 @@ def _derived(name: str, values: Mapping[str, Any]) -> object:
         return _default_root()
     if name == "store":
         return values["root"] / "var"
-    if name == "remote":
+    if name in ("remote", "follow"):
         return ""
     if name == "public_url":
         return f"http://{values['host']}:{values['port']}"
