@@ -36,6 +36,7 @@ _KINDS = {
     "update": "Updated",
     "graphs": "Graphs written",
     "restore": "Restored from a backup",
+    "replica": "Copied from another server",
     "proposal": "Proposal accepted",
     "rollback": "Taken back",
 }

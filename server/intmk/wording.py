@@ -214,6 +214,7 @@ _WORDS = (
     ("change_graphs", "Graphen geschrieben", "graphs written"),
     ("change_restore", "aus einer Sicherung", "restored from a backup"),
     ("change_proposal", "Vorschlag angenommen", "proposal accepted"),
+    ("change_replica", "von einem anderen Server kopiert", "copied from another server"),
     ("change_rollback", "zurückgenommen", "taken back"),
     ("when", "Wann", "When"),
     ("who", "Wer", "Who"),
