@@ -1,11 +1,13 @@
 """/changes: what is offered in which format, and what may be kept."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 import pytest
 from pyoxigraph import RdfFormat, parse
+from rdflib import RDF, Graph, Namespace
 
-from intmk import patch, stream
+from intmk import journal, patch, stream, vocab
 from write_fixtures import PASSAGE, Writing, writing
 
 INSERT = f'INSERT DATA {{ GRAPH <{PASSAGE}> {{ body:intmk rdfs:label "IntMK"@de }} }}'
@@ -111,3 +113,42 @@ def test_a_change_tells_what_was_let_through(server: Writing) -> None:
     assert results == {found[0]["focus"]}
     page = server.client.get(address, headers={"Accept": "text/html", "Accept-Language": "en"})
     assert "Warnings that were let through (1)" in page.text
+
+
+def test_a_client_that_knows_tree_finds_every_change(
+    server: Writing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the stream to its view and along the relations (TREE), in the order of time (LDES)."""
+    monkeypatch.setattr(stream, "PAGE", 1)
+    tree, ldes, prov = (Namespace(space) for space in (stream.TREE, stream.LDES, vocab.PROV))
+
+    def graph(address: str) -> Graph:
+        response = server.client.get(address, headers={"Accept": "text/turtle"})
+        assert response.status_code == 200
+        return Graph().parse(data=response.data, format="turtle", publicID=address)
+
+    root = graph("/changes")
+    (events,) = root.subjects(RDF.type, ldes.EventStream)
+    (path,) = root.objects(events, ldes.timestampPath)
+    (page,) = root.objects(events, tree.view)
+    times, least = {}, None
+    while page is not None:
+        found = graph(str(page))
+        assert (page, RDF.type, tree.Node) in found
+        for member in found.objects(events, tree.member):
+            (times[member],) = found.objects(member, path)
+            assert least is None or times[member].toPython() >= least
+            assert (member, RDF.type, prov.Activity) in found
+        page = None
+        for relation in found.objects(None, tree.relation):
+            assert (relation, RDF.type, tree.GreaterThanOrEqualToRelation) in found
+            assert found.value(relation, tree.path) == path
+            least = found.value(relation, tree.value).toPython()
+            page = found.value(relation, tree.node)
+    records = journal.records(server.settings.store)
+    assert sorted(str(one).rpartition("/")[2] for one in times) == [
+        str(one.number) for one in records
+    ]
+    assert sorted(one.toPython() for one in times.values()) == [
+        datetime.fromisoformat(one.time) for one in records
+    ]

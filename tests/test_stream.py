@@ -17,7 +17,7 @@ def records(count: int) -> list[Record]:
     """Return so many changes."""
     return [
         Record(number, f"{number:016x}", f"2026-01-01T00:00:{number % 60:02}Z", None, 1, 2,
-               "proposal", "rev", "Ada <&\x01>", "because", number)
+               "proposal", "rev", "Ada <&\x01\uffff>", "because", number)
         for number in range(1, count + 1)
     ]  # fmt: skip
 
@@ -65,7 +65,7 @@ def test_a_change_says_who_when_and_why() -> None:
     assert objects(found, node, f"{PROV}wasInformedBy") == [f"{URL}/proposals/2"]
     agents = objects(found, node, f"{PROV}wasAssociatedWith")
     label = "http://www.w3.org/2000/01/rdf-schema#label"
-    assert [objects(found, one, label) for one in agents] == [["Ada <&\x01>"], ["rev"]]
+    assert [objects(found, one, label) for one in agents] == [["Ada <&\x01\uffff>"], ["rev"]]
     used = objects(found, node, f"{PROV}used") + objects(found, node, f"{PROV}generated")
     assert [one.rpartition("/")[2] for one in used] == ["1", "2"]
 

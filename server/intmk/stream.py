@@ -129,7 +129,9 @@ def atom(records: Iterable[Record], url: str) -> bytes:
     _add(feed, "id", f"{url}/changes")
     _add(feed, "title", "IntMK Graph: changes")
     _add(feed, "updated", records[0].time if records else "1970-01-01T00:00:00Z")
-    ElementTree.SubElement(feed, "link", rel="self", href=f"{url}/changes.atom")
+    ElementTree.SubElement(
+        feed, "link", rel="self", href=f"{url}/changes.atom", type="application/atom+xml"
+    )
     ElementTree.SubElement(feed, "link", rel="alternate", href=f"{url}/changes")
     for one in records:
         _entry(ElementTree.SubElement(feed, "entry"), one, f"{url}/changes/{one.number}")
@@ -150,9 +152,9 @@ def _entry(entry: ElementTree.Element, one: Record, address: str) -> None:
 
 
 def _add(parent: ElementTree.Element, name: str, text: str) -> None:
-    # XML 1.0 has no place for the control characters that JSON has.
+    # XML 1.0 has no place for the control characters and non-characters that JSON has.
     ElementTree.SubElement(parent, name).text = "".join(
-        one for one in text if one in "\t\n" or one >= " "
+        one for one in text if one in "\t\n" or (one >= " " and one not in "\ufffe\uffff")
     )
 
 
