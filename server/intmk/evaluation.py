@@ -142,29 +142,44 @@ class Worker:
         _serialize(answer, extension, cast(IO[bytes], output))
 
     def _query(self, question: wire.Question) -> Answer:
+        dataset = _dataset(question)
         try:
-            return self._store.query(question.text, **self._options(question))
+            # Most queries declare what they use; looking for what they do not takes 10 to 30 µs.
+            return self._store.query(question.text, base_iri=self._base, **dataset)
+        except SyntaxError:
+            return self._query_with_prefixes(question.text, dataset)
+        except (OSError, RuntimeError, ValueError) as error:
+            raise _failed(error) from error
+
+    def _query_with_prefixes(self, text: str, dataset: dict[str, Any]) -> Answer:
+        try:
+            prefixes = self._used_prefixes(text)
+            return self._store.query(text, prefixes=prefixes, base_iri=self._base, **dataset)
         except SyntaxError as error:
-            raise sparql.explain(question.text, self._prefixes, self._parse, error) from None
+            raise sparql.explain(text, self._prefixes, self._parse, error) from None
         except (OSError, RuntimeError, ValueError) as error:
             raise _failed(error) from error
 
     def _parse(self, text: str) -> Answer:
         return self._store.query(text, prefixes=self._prefixes, base_iri=self._base)
 
-    def _options(self, question: wire.Question) -> dict[str, Any]:
-        prefixes = self._used_prefixes(question.text)
-        options: dict[str, Any] = {"prefixes": prefixes, "base_iri": self._base}
-        if question.default_graphs is not None or question.named_graphs is not None:
-            # Naming any graph replaces the whole dataset (SPARQL 1.1 Protocol section 2.1.4).
-            options["default_graph"] = _graphs(question.default_graphs)
-            options["named_graphs"] = _graphs(question.named_graphs)
-        return options
-
     def _used_prefixes(self, text: str) -> dict[str, str]:
         """Return the prefixes a query may use: all fifty take as long as a lookup, 13 µs."""
         names = set(_PREFIX.findall(text))
         return {name: self._prefixes[name] for name in names if name in self._prefixes}
+
+
+def _dataset(question: wire.Question) -> dict[str, Any]:
+    """Return what a question says of its dataset, as the engine takes it.
+
+    Naming any graph replaces the whole dataset (SPARQL 1.1 Protocol section 2.1.4).
+    """
+    if question.default_graphs is None and question.named_graphs is None:
+        return {}
+    return {
+        "default_graph": _graphs(question.default_graphs),
+        "named_graphs": _graphs(question.named_graphs),
+    }
 
 
 class _Output(io.RawIOBase):
