@@ -1,5 +1,6 @@
 """Starts the server: query workers, and processes that speak HTTP in front of them."""
 
+import gc
 import multiprocessing
 import os
 import socket
@@ -81,7 +82,11 @@ def _front(settings: Settings, directory: Path) -> Callable[..., Iterable[bytes]
 
     threading.Thread(target=_end_with_parent, daemon=True).start()
     kind = remote.Remote if settings.remote else Engine
-    return app.create_app(settings, kind(directory, settings)).wsgi_app
+    application = app.create_app(settings, kind(directory, settings)).wsgi_app
+    # What lives as long as the process need not be looked through while requests wait.
+    gc.collect()
+    gc.freeze()
+    return application
 
 
 def _end_with_parent() -> None:
