@@ -1,5 +1,6 @@
 """Query workers under honest and hostile questions: real processes, real limits."""
 
+import contextlib
 import json
 import os
 import signal
@@ -383,12 +384,64 @@ def test_whoever_holds_most_of_the_slow_lane_loses_the_latest(store: Path) -> No
         _in_slow_lane(engine, 2)
         other = pool.submit(_ask_as, engine, 2, 3)
         assert isinstance(second.exception(), errors.TooManyQueries)
-        third = pool.submit(_ask_as, engine, 3, 4)
-        assert type(third.exception()) is errors.Busy
         assert not first.done()
         assert not other.done()
         for number in (1, 3):
             engine.cancel(bytes([number]) * 16)
+
+
+def _stopped(pids: list[int]) -> set[int]:
+    """Return those of some processes that are stopped."""
+    stats = {pid: Path(f"/proc/{pid}/stat") for pid in pids}
+    return {pid for pid, stat in stats.items() if stat.read_text().rpartition(")")[2][1] == "T"}
+
+
+def _await_stopped(engine: Engine, number: int) -> set[int]:
+    """Return the stopped workers of the slow lane once there are so many."""
+    while True:
+        with contextlib.suppress(OSError):
+            stopped = _stopped(engine.status()["slow"])
+            if len(stopped) == number:
+                return stopped
+
+
+def test_when_all_hold_as_much_the_latest_waits_its_turn(store: Path) -> None:
+    """It is stopped, and goes on when a place is free; short questions notice nothing."""
+    limits = {"query_timeout_s": 60, "slow_workers": 1}
+    with ThreadPoolExecutor() as pool, running(store, **limits) as (engine, _):
+        asked = []
+        for number in (1, 2, 3):
+            asked.append(pool.submit(_ask_as, engine, number, number))
+            _in_slow_lane(engine, number)
+        assert len(_await_stopped(engine, 2)) == 2
+        late = pool.submit(_ask_as, engine, 4, 4)
+        assert type(late.exception()) is errors.Busy
+        assert ask(engine, "ASK {}").read()
+        first, *others = asked
+        for left in (1, 0):
+            number = 2 - left
+            assert engine.cancel(bytes([number]) * 16)
+            assert len(_await_stopped(engine, left)) == left
+        assert isinstance(first.exception(), errors.QueryCancelled)
+        engine.cancel(bytes([3]) * 16)
+        assert all(isinstance(one.exception(), errors.QueryCancelled) for one in others)
+
+
+@pytest.mark.parametrize("ends_by", ["a version", "a signal"])
+def test_nobody_waits_for_ever_when_the_nursery_ends(tmp_path: Path, ends_by: str) -> None:
+    """A stopped worker goes on when a new version comes, and when the nursery is killed."""
+    publish(tmp_path, "first")
+    settings = make_settings(tmp_path, query_timeout_s=3, slow_workers=1)
+    with ThreadPoolExecutor() as pool, Workers(settings) as workers:
+        engine = Engine(workers.directory, settings)
+        asked = [pool.submit(_ask_as, engine, number, number) for number in (1, 2)]
+        stopped = _await_stopped(engine, 1)
+        if ends_by == "a version":
+            publish(tmp_path, "later")
+        else:
+            os.kill(workers.pid, signal.SIGKILL)
+        await_end(stopped)
+        assert all(isinstance(one.exception(), errors.GraphError) for one in asked)
 
 
 def test_a_question_that_is_not_asked_cannot_be_cancelled(memory: Engine) -> None:

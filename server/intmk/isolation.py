@@ -6,7 +6,9 @@ import fcntl
 import os
 import platform
 import resource
+import signal
 import struct
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from pathlib import Path
 QUESTIONS_FD, ANSWERS_FD = 3, 4
 # Linux call numbers of socket and io_uring_setup, with the architecture's audit number.
 _ARCHITECTURES = {"x86_64": (0xC000003E, 41, 425), "aarch64": (0xC00000B7, 198, 425)}
+_PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
 _PR_SET_SECCOMP = 22
 _SECCOMP_MODE_FILTER = 2
@@ -37,6 +40,12 @@ def die_first() -> None:
     """Let the kernel, should the machine run out of memory, end this process before others."""
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
+
+
+def go_on_alone() -> None:
+    """Let the kernel wake this process, should it be stopped, when its parent ends (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGCONT, 0, 0, 0)
 
 
 def keep_only(questions_fd: int, answers_fd: int) -> None:

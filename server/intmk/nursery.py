@@ -8,7 +8,8 @@ standard input does, so nothing outlives the server.
 
 A worker that is long at one question moves to the slow lane: it gets less of the processors, and
 another worker is forked in its place, so that short questions never wait for long ones. When the
-slow lane is full, whoever holds most of it loses the place taken last.
+slow lane is full, whoever holds most of it loses the place taken last; when nobody does, the latest
+is stopped until a place is free.
 """
 
 import contextlib
@@ -37,6 +38,8 @@ _MEMORY_PER_DUMP_BYTE = 2.5
 # How often the version, and how long each question takes, are looked at.
 _POLL_S = 0.05
 _SLOW_NICENESS = 19
+# Long questions that may wait for each place of those that run.
+_PARKED_PER_PLACE = 2
 _CONTROL_TIMEOUT_S = 1.0
 _CONTROL_QUEUE = 128
 _REMEMBERED_ENDS = 1024
@@ -74,6 +77,8 @@ class Nursery:
         self._tally = Tally(directory / "metrics")
         self._workers: set[int] = set()
         self._slow: set[int] = set()
+        # Those of the slow lane that are stopped until a place is free, in their order.
+        self._parked: list[int] = []
         self._retired: set[int] = set()
         # Why workers are being ended by us, and why questions ended with their worker.
         self._sentences: dict[int, str] = {}
@@ -151,16 +156,30 @@ class Nursery:
                 self._workers.discard(slot.pid)
                 self._slow.add(slot.pid)
                 _slow_down(slot.pid)
-                if len(self._slow) > self._settings.slow_workers:
+                if len(self._slow) - len(self._parked) > self._settings.slow_workers:
                     self._make_room()
+        while self._parked and len(self._slow) - len(self._parked) < self._settings.slow_workers:
+            _signal(self._parked.pop(0), signal.SIGCONT)
 
     def _make_room(self) -> None:
-        """End the latest question of the address that holds most of the slow lane."""
+        """End the latest question of the address that holds most of the slow lane, or let the
+        latest of all wait when nobody holds more than others."""
         slow = [slot for slot in self._board.busy() if slot.pid in self._slow]
         held = Counter(slot.address for slot in slow)
-        if slow:
-            last = max(slow, key=lambda slot: (held[slot.address], slot.started_s))
-            self._end_worker(last.pid, "share" if held[last.address] > 1 else "crowd")
+        last = max(slow, key=lambda slot: (held[slot.address], slot.started_s), default=None)
+        if last and held[last.address] > 1:
+            self._end_worker(last.pid, "share")
+        elif last:
+            running = (slot for slot in slow if slot.pid not in self._parked)
+            self._park(max(running, key=lambda slot: slot.started_s).pid)
+
+    def _park(self, pid: int) -> None:
+        """Stop a worker until there is a place, or end it when too many wait already."""
+        if len(self._parked) >= _PARKED_PER_PLACE * self._settings.slow_workers:
+            self._end_worker(pid, "crowd")
+            return
+        _signal(pid, signal.SIGSTOP)
+        self._parked.append(pid)
 
     def _end_worker(self, pid: int, reason: str) -> None:
         self._sentences[pid] = reason
@@ -171,6 +190,7 @@ class Nursery:
         try:
             _forget_signals()
             isolation.die_first()
+            isolation.go_on_alone()
             answers = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
             isolation.keep_only(self._queries.fileno(), answers.detach())
             questions = mailbox.Questions(socket.socket(fileno=isolation.QUESTIONS_FD))
@@ -214,6 +234,8 @@ class Nursery:
     def _note_end(self, pid: int, status: int) -> None:
         for group in (self._workers, self._slow, self._retired):
             group.discard(pid)
+        if pid in self._parked:
+            self._parked.remove(pid)
         code = os.waitstatus_to_exitcode(status)
         reason = self._sentences.pop(pid, None) or REASONS.get(-code, "lost")
         if code != 0 and not self._is_ending:
@@ -267,6 +289,8 @@ class Nursery:
 
     def _start_anew(self) -> NoReturn:
         """Become a nursery of the new version; sockets, children and process id stay."""
+        for pid in self._parked:
+            _signal(pid, signal.SIGCONT)
         for one in (self._queries, self._control):
             one.set_inheritable(True)
         handed = [self._queries.fileno(), self._control.fileno(), *self._all()]
@@ -276,7 +300,7 @@ class Nursery:
 
 def _slots(settings: Settings) -> int:
     """Return how many workers may live at once, those of the versions before included."""
-    return 4 * (settings.query_workers + settings.slow_workers + 1)
+    return 4 * (settings.query_workers + (1 + _PARKED_PER_PLACE) * settings.slow_workers + 1)
 
 
 def current(store: Path) -> str:
