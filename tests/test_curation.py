@@ -227,6 +227,7 @@ def test_findings_that_were_there_are_not_new(settings: Settings, change) -> Non
     )
     assert found["new"] == []
     assert [one["rule"].rpartition("#")[2] for one in found["known"]] == ["Conference-label"]
+    assert found["known_count"] == 1
 
 
 def test_what_it_would_do_is_looked_at_again(settings: Settings) -> None:

@@ -7,7 +7,7 @@ would create, and which questions of the catalogue would be answered differently
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict
 from pathlib import Path
@@ -36,7 +36,7 @@ from intmk import (
 )
 from intmk.drafts import Draft, Understood
 from intmk.patch import Patch
-from intmk.report import Finding
+from intmk.report import Finding, sorted_report
 from intmk.settings import Settings
 from intmk.vocab import LABELS, TYPE
 
@@ -109,9 +109,10 @@ def _assess(
 ) -> dict[str, Any]:
     """Return what a change would do, as JSON values.
 
-    ``gone`` are statements it removes that are not there, ``new`` and ``known`` findings that it
-    would bring or that are there without it, ``created`` things, ``queries`` those that would be
-    answered differently, ``labels`` what all of these are called, by IRI and language.
+    ``gone`` are statements it removes that are not there, ``new`` and ``known`` (the first hundred
+    of ``known_count``) findings that it would bring or that are there without it, ``created``
+    things, ``queries`` those that would be answered differently, ``labels`` what all of these are
+    called, by IRI and language.
     """
     added, removed = (filing.statements(part) for part in draft.change)
     after = gate.follow(before, (before - removed) | added)
@@ -121,13 +122,19 @@ def _assess(
     named = {term.value for quad in added | removed for term in quad if isinstance(term, NamedNode)}
     return {
         "gone": sorted(drafts.lines(removed - before)),
-        "new": [asdict(draft.place(one, spelling)) for one in new[:_TOLD]],
-        "known": [asdict(one) for one in known[:_TOLD]],
+        "new": _told(draft.place(one, spelling) for one in new),
+        "known": _told(known),
+        "known_count": len(known),
         "created": created,
         "queries": list(_different(before, after, queries, prefixes)),
         # What has a name keeps it here, whatever is proposed to call it.
         "labels": _labels(after, named | set(created)) | _labels(before, named),
     }
+
+
+def _told(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+    """Return the first findings in the order of their places, as JSON values."""
+    return [asdict(one) for one in sorted_report(findings).findings[:_TOLD]]
 
 
 def _findings(before: Quads, after: Quads, was: gate.Known) -> tuple[list[Finding], list[Finding]]:

@@ -159,7 +159,7 @@ def _shown(chosen: Settings, number: int, lang: Language, has_known: bool) -> It
     yield from (_line(finding, lang) for finding in found["new"])
     if not found["new"]:
         yield "breaks no rule"
-    yield from _already(number, found["known"], lang, has_known)
+    yield from _already(number, found, lang, has_known)
     yield from (f"creates {iri}" for iri in found["created"])
     for query in found["queries"]:
         yield f"changes {query['stem']}: {query['added']} rows come, {query['removed']} go"
@@ -168,14 +168,14 @@ def _shown(chosen: Settings, number: int, lang: Language, has_known: bool) -> It
         yield f"{event.kind} {event.time} by {event.by or 'nobody known'}{said}"
 
 
-def _already(
-    number: int, known: list[dict[str, Any]], lang: Language, is_wanted: bool
-) -> Iterator[str]:
-    if known and not is_wanted:
-        yield f"{len(known)} findings were there already: intmk review {number} --known"
-    elif known:
-        yield "there already:"
-        yield from (f"  {_line(finding, lang)}" for finding in known)
+def _already(number: int, found: dict[str, Any], lang: Language, is_wanted: bool) -> Iterator[str]:
+    """Yield what is wrong without the proposal, or how to have it listed."""
+    count = found.get("known_count", len(found["known"]))
+    if count and not is_wanted:
+        yield f"{count} findings were there already: intmk review {number} --known"
+    elif count:
+        yield f"there already, {count} in all:"
+        yield from (f"  {_line(finding, lang)}" for finding in found["known"])
 
 
 def _rows(change: Patch, prefixes: Mapping[str, str]) -> Iterator[str]:
