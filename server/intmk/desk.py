@@ -174,7 +174,7 @@ def _already(number: int, found: dict[str, Any], lang: Language, is_wanted: bool
     if count and not is_wanted:
         yield f"{count} findings were there already: intmk review {number} --known"
     elif count:
-        yield f"there already, {count} in all:"
+        yield f"there already: {count}"
         yield from (f"  {_line(finding, lang)}" for finding in found["known"])
 
 
