@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import closing, suppress
 from contextvars import ContextVar
 from email.message import Message
 from pathlib import Path
@@ -113,17 +113,18 @@ class Remote(Engine):
     ) -> tuple[str, "_Output"]:
         output = _Output(self._settings.result_bytes, watch)
         try:
-            response = self._response(question, sent)
-            media_type = _checked(response)
-            with _received(response, self._settings.result_bytes) as body:
+            with closing(self._response(question, sent)) as response:
+                media_type = _checked(response)
+                body = _received(response, self._settings.result_bytes)
+            with body:
                 return _written(body, media_type, sent, row, output), output
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        except BaseException as error:
+            output.discard()
+            # What follows from our hanging up is not what went wrong.
             watch.check()
-            raise _lost(error, self._settings.query_timeout_s) from error
-        except SyntaxError as error:
-            raise errors.StoreFailed(
-                f"Its answer is not whole, or not what it says it is: {error.msg}."
-            ) from error
+            if isinstance(error, _FAILURES):
+                raise _failure(error, self._settings.query_timeout_s) from error
+            raise
 
     def _response(
         self, question: Question, sent: outgoing.Outgoing
@@ -190,7 +191,6 @@ def _media_type(response: urllib3.response.BaseHTTPResponse) -> str:
 def _refusal(response: urllib3.response.BaseHTTPResponse) -> errors.GraphError:
     """Return what an endpoint's status means to who has asked us."""
     status, said = response.status, _said(response)
-    response.close()
     if status == 400:
         hint = "Lines are those of your query; the first may begin with declarations of ours."
         return errors.QueryFailed(f"The engine says: {said}", hint=hint)
@@ -224,7 +224,6 @@ def _received(response: urllib3.response.BaseHTTPResponse, limit_bytes: int) -> 
                 raise _too_large(limit_bytes)
             file.write(part)
     except BaseException:
-        response.close()
         file.close()
         raise
     response.release_conn()
@@ -278,8 +277,14 @@ def _too_slow(limit_s: float) -> errors.QueryTimeout:
     )
 
 
-def _lost(error: Exception, limit_s: float) -> errors.GraphError:
-    """Return what a failure on the way to an endpoint means."""
+# What the connection, and who reads its bytes, may raise.
+_FAILURES = (urllib3.exceptions.HTTPError, OSError, ValueError, SyntaxError)
+
+
+def _failure(error: Exception, limit_s: float) -> errors.GraphError:
+    """Return what a failure on the way to an endpoint, or of its answer, means."""
+    if isinstance(error, SyntaxError):
+        return errors.StoreFailed(f"Its answer is not whole, or not what it says: {error.msg}.")
     if isinstance(error, urllib3.exceptions.ReadTimeoutError):
         return _too_slow(limit_s)
     if isinstance(
@@ -310,6 +315,10 @@ class _Output(io.RawIOBase):
         if self._length > self._limit_bytes:
             raise _too_large(self._limit_bytes)
         return self._file.write(data)
+
+    def discard(self) -> None:
+        """Let go of what was written."""
+        self._file.close()
 
     def content(self) -> tuple[bytes | IO[bytes], int]:
         """Return all that was written, and how long it is."""
