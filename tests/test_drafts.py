@@ -50,6 +50,7 @@ def understand(settings: Settings, graph: set[Quad]):
     [
         (TRIG, "trig", (3, 24, 3, 27)),
         (NQUAD, "nq", (1, 85, 1, 88)),
+        (f"INSERT DATA {{\n {TRIG} }}", "ru", (4, 24, 4, 27)),
         (f"TX .\nA {NQUAD}\nTC .", "rdfp", (2, 87, 2, 90)),
     ],
 )

@@ -1,5 +1,7 @@
 """/proposals: from paste to accepted, as a browser without scripts and as a program."""
 
+import contextlib
+import fcntl
 import io
 import re
 from collections.abc import Iterator
@@ -11,7 +13,7 @@ import pytest
 from pyoxigraph import RdfFormat, parse
 from werkzeug.test import TestResponse
 
-from intmk import journal, proposals
+from intmk import journal, proposals, writer
 from test_pages import Page
 from write_fixtures import PASSAGE, Writing, writing
 
@@ -111,6 +113,27 @@ def test_a_preview_keeps_nothing(server: Writing) -> None:
     assert again["change"].count("\nA ") == 2
     assert {(one["file"], one["line"]) for one in again["assessment"]["new"]} == {("additions", 2)}
     assert len(proposals.every(server.settings.store)) == before
+
+
+def test_the_language_of_a_preview_can_be_changed(server: Writing) -> None:
+    """A link that gets what was posted leads to the form."""
+    response = server.client.get("/proposals/preview?lang=en", headers=BROWSER)
+    assert response.status_code == 303
+    assert response.headers["Location"].endswith("/proposals/new?lang=en")
+
+
+def test_previews_hold_up_no_write(server: Writing) -> None:
+    """They have places of their own; who finds none is told to try again, and keeps the text."""
+    places = server.settings.store / writer.PREVIEWS
+    places.mkdir(exist_ok=True)
+    with contextlib.ExitStack() as held:
+        for number in range(2):
+            handle = held.enter_context((places / str(number)).open("w"))
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        response = sent(server, "/proposals/preview", additions="<a:mine> <a:b> 1 .")
+        assert response.status_code == 503
+        assert "a:mine" in response.text
+        assert proposed(server, "while previews wait")["state"] == "open"
 
 
 def test_every_error_is_told_at_its_place(server: Writing) -> None:

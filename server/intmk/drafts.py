@@ -95,7 +95,7 @@ def _read(
     sent: Draft, before: Quads, prefixes: Mapping[str, str], max_bytes: int
 ) -> tuple[set[Quad], set[Quad], list[Part]]:
     if sent.extension == UPDATE:
-        return *_updated(sent, before, prefixes, max_bytes), []
+        return *_updated(sent, before, prefixes, max_bytes), _stated(sent, prefixes)
     if sent.extension == patch.EXTENSION:
         parts = [Part(one) for one in _patched(sent)]
     else:
@@ -128,8 +128,7 @@ def _part(
         quads = list(uploads.read(text.encode(), form, BASE, max_bytes)) if text.strip() else []
         return Part(Document(name, path, text, form, quads, []))
     shift = int(extension in _PREFIXED)
-    head = "".join(f"@prefix {one}: <{space}> . " for one, space in prefixes.items())
-    whole = f"@base <{BASE}> . {head}\n{text}" if shift else text
+    whole = f"{_head(prefixes)}\n{text}" if shift else text
     try:
         recovered = recovery.read(whole, form, name, path, prefixes)
     except SourceSyntaxError as error:
@@ -140,6 +139,12 @@ def _part(
     if recovered.findings:
         raise _refused(recovered.findings, name, shift)
     return Part(recovered.document, shift)
+
+
+def _head(prefixes: Mapping[str, str]) -> str:
+    """Return a line that declares what need not be declared."""
+    declared = "".join(f"@prefix {one}: <{space}> . " for one, space in prefixes.items())
+    return f"@base <{BASE}> . {declared}"
 
 
 def _refused(findings: list[Finding], name: str, shift: int) -> SourceSyntaxError:
@@ -195,6 +200,19 @@ def _updated(
         for quads in (after - before, before - after)
     )
     return added, removed
+
+
+def _stated(sent: Draft, prefixes: Mapping[str, str]) -> list[Part]:
+    """Return what an update states itself (INSERT DATA), where it stands; the rest has no place."""
+    text, name = sent.additions, sent.names[0]
+    if len(text) > placing.MAX_CHARACTERS:
+        return []
+    whole = f"{_head(prefixes)}\n{placing.inserted(text)}"
+    try:
+        return [Part(parsed(whole, RdfFormat.TRIG, name, Path(name)), 1)]
+    except (SourceSyntaxError, ValueError):
+        # The engine has read it otherwise; then there are no places.
+        return []
 
 
 def _refuse_unsaid(before: Quads, after: Quads) -> None:

@@ -61,6 +61,7 @@ class Desk:
         self._route("/proposals", self.propose, "POST")
         self._route("/proposals/new", self.blank, "GET")
         self._route("/proposals/preview", self.preview, "POST")
+        self._route("/proposals/preview", self.unseen, "GET")
         self._route("/proposals/<int:number>", self.one, "GET")
         self._route("/proposals/<int:number>.rdfp", self.statements, "GET")
         self._route("/proposals/<int:number>.ru", self.update, "GET")
@@ -123,6 +124,10 @@ class Desk:
         change = patch.write(seen.change, {})
         return _json({"change": change, "assessment": seen.found | {"number": seen.number}})
 
+    def unseen(self) -> Response:
+        """GET /proposals/preview: the form, for who follows a link from a preview."""
+        return _see_other(f"{self._settings.public_url}/proposals/new")
+
     def propose(self) -> Response:
         """POST /proposals: keep a change for review; needs a token with the scope propose."""
         kind, given = self._received()
@@ -173,10 +178,7 @@ class Desk:
     def _done(self, number: int, kind: str, status: int) -> Response:
         address = f"{self._settings.public_url}/proposals/{number}"
         if kind in _FORMS:
-            language = request.args.get("lang", "")
-            query = f"?lang={language}" if language in wording.LANGUAGES else ""
-            headers = {"Location": address + query, "Cache-Control": "no-store"}
-            return Response(b"", 303, headers)
+            return _see_other(address)
         response = _json(self._told(number), status)
         response.headers["Location"] = address
         return response
@@ -297,6 +299,13 @@ def _draft(given: dict[str, str]) -> Draft:
         given.get("additions", ""), given.get("removals", ""), given.get("extension") or "trig",
         given.get("replaces", ""), (given.get("name", "additions"), "removals"),
     )  # fmt: skip
+
+
+def _see_other(address: str) -> Response:
+    """Send a browser on to another page, in the language of this one."""
+    language = request.args.get("lang", "")
+    query = f"?lang={language}" if language in wording.LANGUAGES else ""
+    return Response(b"", 303, {"Location": address + query, "Cache-Control": "no-store"})
 
 
 def _kept(text: str, kind: str) -> Response:
