@@ -135,7 +135,7 @@ def test_pages_and_data_are_those_of_the_graph(engine: str, request: pytest.Fixt
         page = asked.get(path, headers={"Accept": "text/html"})
         assert (page.status_code, "<h1" in page.text) == (200, True)
     for path in ("/data/body/intmk.ttl", "/themes.ttl", "/sparql", "/graphs?default"):
-        data = asked.get(path, headers={"Accept": "text/turtle"})
+        data = asked.get(path, headers={"Accept": "text/turtle"}, buffered=True)
         assert len(list(parse(data.data, RdfFormat.TURTLE))) > 9
         # Of short documents it is the digest.
         assert ("ETag" in data.headers) == path.endswith(".ttl")
