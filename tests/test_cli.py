@@ -105,6 +105,18 @@ def test_validate_a_missing_file(run):
     assert result.stdout.startswith("none.ttl: error: Cannot be checked: ")
 
 
+def test_validate_a_folder(run, root, tmp_path):
+    """All files below it; one without files is an error, and not the whole root."""
+    below = root / "data" / "below"
+    below.mkdir()
+    (below / "wrong.trig").write_text("oops")
+    result = run("validate", root / "data")
+    assert result.exit_code == 2
+    assert "below/wrong.trig:1:1: error: " in result.stdout
+    (tmp_path / "empty").mkdir()
+    assert "holds no file" in run("validate", tmp_path / "empty").stderr
+
+
 def test_validate_what_conforms(run, root):
     """Exit code 0, nothing on stdout, and a word on stderr."""
     result = run("validate", root / PRESS, root / "ontology" / "intmk.ttl")

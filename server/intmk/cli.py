@@ -148,8 +148,9 @@ def _build(chosen: settings.Settings, discard_updates: bool = False) -> store.Ve
 def validate(files: tuple[Path, ...], form: str, lang: Any, root: Path | None) -> None:
     """Check RDF files against the ontology, the shapes and the accepted graph.
 
-    A file in data/ is checked as it stands; any other as if its statements were accepted. Exit
-    code 0: conforms, warnings allowed; 1: does not; 2: a file could not be checked.
+    A file in data/ is checked as it stands; any other as if its statements were accepted. A folder
+    stands for the Turtle and TriG files below it. Exit code 0: conforms, warnings allowed; 1: does
+    not; 2: a file could not be checked.
 
     \b
     Example:
@@ -157,7 +158,10 @@ def validate(files: tuple[Path, ...], form: str, lang: Any, root: Path | None) -
     """
     chosen = settings.read({"root": root})
     kept = chosen.store / gate.REACH if chosen.store.is_dir() else None
-    report = validation.validate(collect(chosen.root), files, kept=kept)
+    paths = list(_rdf_files(files))
+    if not paths:
+        raise click.UsageError("The folder holds no file in Turtle or TriG.")
+    report = validation.validate(collect(chosen.root), paths, kept=kept)
     if form == "text":
         is_coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         click.echo(render_text(report, lang, is_coloured), nl=False, color=is_coloured)
