@@ -263,3 +263,12 @@ def test_an_endpoint_is_a_plain_address(tmp_path: Path) -> None:
             make_settings(tmp_path, services=wrong)
     named = "https://query.wikidata.org/sparql, http://[::1]:8000/sparql"
     assert make_settings(tmp_path, services=named).services == named
+
+
+def test_a_long_pattern_goes_out_whole(engine: Engine, other: str) -> None:
+    """As long as a request may be."""
+    numbers = " ".join(str(number) for number in range(100_000))
+    pattern = f"VALUES ?n {{ {numbers} }} ?thing <{NUMBERS}> ?n FILTER(?n > 997)"
+    query = f"SELECT ?n {{ SERVICE <{other}> {{ {pattern} }} }} ORDER BY ?n"
+    assert len(query) > 500_000
+    assert rows(ask(engine, query, other)) == [{"n": "998"}, {"n": "999"}]

@@ -165,12 +165,15 @@ class Nursery:
         """End the latest question of the address that holds most of the slow lane, or let the
         latest of all wait when nobody holds more than others."""
         slow = [slot for slot in self._board.busy() if slot.pid in self._slow]
+        running = [slot for slot in slow if slot.pid not in self._parked]
+        if len(running) <= self._settings.slow_workers:
+            # One has ended in this moment.
+            return
         held = Counter(slot.address for slot in slow)
-        last = max(slow, key=lambda slot: (held[slot.address], slot.started_s), default=None)
-        if last and held[last.address] > 1:
+        last = max(slow, key=lambda slot: (held[slot.address], slot.started_s))
+        if held[last.address] > 1:
             self._end_worker(last.pid, "share")
-        elif last:
-            running = (slot for slot in slow if slot.pid not in self._parked)
+        else:
             self._park(max(running, key=lambda slot: slot.started_s).pid)
 
     def _park(self, pid: int) -> None:
