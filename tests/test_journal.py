@@ -87,3 +87,11 @@ def test_half_a_pending_record_is_forgotten(tmp_path: Path) -> None:
     (tmp_path / journal.PENDING).write_text('{"number": 2')
     journal.settle(tmp_path, A)
     assert [one.id for one in journal.records(tmp_path)] == [A]
+
+
+def test_a_reason_may_have_every_kind_of_line(tmp_path: Path) -> None:
+    """Only LF ends a record, not the other ends of lines that Unicode has."""
+    reason = "a\u2028b\u2029c\x85d\x0be"
+    new = Record(0, "v", "", None, 2, 5, journal.UPDATE, "ada", reason=reason)
+    journal.record(tmp_path, new, lambda: None)
+    assert [one.reason for one in journal.records(tmp_path)] == [reason]

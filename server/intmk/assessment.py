@@ -62,9 +62,9 @@ def draft(settings: Settings, sent: Draft, queue: str = writer.WRITES) -> Assess
     return _asked(settings, {"draft": sent._asdict()}, is_update, queue)
 
 
-def again(settings: Settings, change: Patch) -> Assessed:
+def again(settings: Settings, change: Patch, queue: str = writer.WRITES) -> Assessed:
     """Return what a proposal would do now; raises what ``ask`` raises."""
-    return _asked(settings, {"patch": patch.write(change, {})})
+    return _asked(settings, {"patch": patch.write(change, {})}, queue=queue)
 
 
 def _asked(

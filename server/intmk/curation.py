@@ -51,17 +51,17 @@ def preview(settings: Settings, draft: Draft) -> Assessed:
     return assessment.draft(settings, draft, writer.PREVIEWS)
 
 
-def look(settings: Settings, number: int) -> dict[str, Any]:
+def look(settings: Settings, number: int, queue: str = writer.WRITES) -> dict[str, Any]:
     """Return what a proposal would do to the graph as it is, or did when it was decided.
 
-    The members are those of ``assessment``, and ``number``, that of the version looked at. Raises
-    NotFound, and what ``writer.ask`` raises.
+    The members are those of ``assessment``, and ``number``, that of the version looked at. It waits
+    in the ``queue`` of ``writer``. Raises NotFound, and what ``writer.ask`` raises.
     """
     found, newest = proposals.assessment(settings.store, number), journal.last(settings.store)
     is_decided = proposals.state(settings.store, number) in (ACCEPTED, REJECTED)
     if found and (is_decided or (newest and found["number"] == newest.number)):
         return found
-    fresh = assessment.again(settings, proposals.change(settings.store, number))
+    fresh = assessment.again(settings, proposals.change(settings.store, number), queue)
     return _keep(settings, number, fresh)
 
 

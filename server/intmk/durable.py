@@ -17,7 +17,7 @@ def write(path: Path, data: str | bytes) -> None:
 
 def append(path: Path, line: str) -> None:
     """Add a line to a file that only grows; a last line that a crash tore is left behind."""
-    is_torn = path.exists() and not path.read_bytes()[-1:] not in (b"", b"\n")
+    is_torn = path.exists() and path.read_bytes()[-1:] not in (b"", b"\n")
     with path.open("ab") as file:
         file.write((("\n" if is_torn else "") + line + "\n").encode())
         file.flush()

@@ -216,7 +216,7 @@ def _text(path: Path, name: str, quads: set[Quad], spaces: dict[str, str]) -> st
     old = turtle.decode(path.read_bytes(), name) if path.exists() else ""
     reader = parse(old, RdfFormat.TRIG)
     list(reader)
-    comment = [line for line in canonical(old, name).splitlines() if line.startswith("#")]
+    comment = [line for line in canonical(old, name).split("\n") if line.startswith("#")]
     graph = THEMES_GRAPH if name == THEMES else SOURCE_GRAPH
     lines = [_statement(quad, graph) for quad in quads]
     return canonical("\n".join([*comment, *lines]), name, {**spaces, **reader.prefixes})

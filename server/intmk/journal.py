@@ -56,9 +56,9 @@ def records(store: Path) -> list[Record]:
     """Return all records, oldest first; a last line that a power cut tore is left out."""
     found = []
     with contextlib.suppress(FileNotFoundError):
-        for line in (store / JOURNAL).read_text(encoding="utf-8").splitlines():
+        for row in (store / JOURNAL).read_bytes().split(b"\n"):
             with contextlib.suppress(ValueError, TypeError):
-                found.append(Record(**json.loads(line)))
+                found.append(Record(**json.loads(row)))
     return found
 
 

@@ -131,7 +131,7 @@ def text(store: Path, number: int) -> str:
 def update(store: Path, number: int) -> str:
     """Return the SPARQL update that a proposal comes from, or "". Raises NotFound."""
     with contextlib.suppress(FileNotFoundError):
-        return (folder_of(store, number) / _UPDATE).read_text(encoding="utf-8")
+        return (folder_of(store, number) / _UPDATE).read_bytes().decode()
     return ""
 
 
@@ -156,9 +156,9 @@ def events(store: Path, number: int) -> list[Event]:
 def _events(folder: Path) -> list[Event]:
     found = []
     with contextlib.suppress(FileNotFoundError):
-        for line in (folder / "events.jsonl").read_text(encoding="utf-8").splitlines():
+        for row in (folder / "events.jsonl").read_bytes().split(b"\n"):
             with contextlib.suppress(ValueError, TypeError):
-                found.append(Event(**json.loads(line)))
+                found.append(Event(**json.loads(row)))
     return found
 
 

@@ -18,6 +18,7 @@ from intmk import (
     tokens,
     turtle,
     wording,
+    writer,
 )  # fmt: skip
 from intmk.assessment import Assessed
 from intmk.drafts import Draft
@@ -197,7 +198,7 @@ class Desk:
     def _looked(self, number: int) -> dict[str, Any]:
         """Return what the proposal would do; when too many ask, what it would have done before."""
         try:
-            return curation.look(self._settings, number)
+            return curation.look(self._settings, number, writer.PREVIEWS)
         except Busy:
             found = proposals.assessment(self._settings.store, number)
             if found is None:
