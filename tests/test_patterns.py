@@ -1,58 +1,44 @@
-"""What shapes read, as queries: texts of groups, and expressions written back."""
+"""What shapes read: targets as queries, and a use for each triple that a path goes through."""
 
-import pytest
-from pyoxigraph import Store
-from rdflib import URIRef, Variable
-from rdflib.plugins.sparql import prepareQuery
+from rdflib import Graph, URIRef
 
-from intmk.patterns import Condition, Group, _Part
+from intmk.patterns import Reader, Unit
 
-P = URIRef("http://x/p")
-THIS, VALUE, OTHER = Variable("this"), Variable("value"), Variable("other")
-
-# Expressions of SPARQL that a constraint may use.
-EXPRESSIONS = [
-    "?value > 1 && ?value <= 3 || !(?value = 2)",
-    "?value IN (1, 2) || ?value NOT IN (3)",
-    "STRLEN(SUBSTR(STR(?value), 2)) + 1 - 2 * 3 > -1",
-    'REGEX(STR(?value), "^[a-z]+$", "i")',
-    'COALESCE(?value < 1, false) || IF(BOUND(?value), true, false) || LANG(?value) = "de"',
-    "xsd:integer(?value) = 1",
-    'CONCAT("a", STR(?value), REPLACE("b", "b", "c")) != "ac"',
-    "DATATYPE(?value) = xsd:integer && ISIRI(?this)",
-]
+SHAPE = """@prefix sh: <http://www.w3.org/ns/shacl#> . @prefix x: <http://x/> .
+x:S a sh:NodeShape ; sh:targetClass x:C ; sh:targetObjectsOf x:t ; sh:property x:P ;
+  sh:property [ sh:path ( x:q [ sh:inversePath x:r ] ) ; sh:minCount 1 ] .
+x:P sh:path x:p ; sh:minCount 1 .
+"""
+S = URIRef("http://x/S")
 
 
-@pytest.mark.parametrize("text", EXPRESSIONS)
-def test_expressions_are_written_back(text):
-    """A filter read by one parser and written is accepted by the other, and means the same."""
-    prefixes = "PREFIX xsd: <http://www.w3.org/2001/XMLSchema#> "
-    query = f"{prefixes} SELECT ?this WHERE {{ ?this <http://x/p> ?value FILTER({text}) }}"
-    (group,) = _Part(prepareQuery(query).algebra).groups(Group(()))
-    assert len(group.conditions) == 1
-    written = f"SELECT ?this WHERE {{ {group.text()} }}"
-    assert "FILTER" in written
-    store = Store()
-    store.update(
-        "INSERT DATA { <a:1> <http://x/p> 1, 2, 3 . <a:2> <http://x/p> 'x'@de, '' . "
-        "<a:3> <http://x/p> <a:1>, true, 2.5 }"
-    )
-    found = [sorted(str(row["this"]) for row in store.query(one)) for one in (query, written)]
-    assert found[0] == found[1]
+def reader() -> Reader:
+    """Return a reader of the shape."""
+    return Reader(Graph().parse(data=SHAPE, format="turtle"))
 
 
-def test_conditions_on_the_unknown_are_left_out():
-    """A filter on what the patterns do not bind would rule out too much."""
-    known = Condition("?value > 1", frozenset({"value"}))
-    unknown = Condition("?other > 1", frozenset({"other"}))
-    text = Group(((THIS, P, VALUE),), (known, unknown)).text()
-    assert text == "?this <http://x/p> ?value . FILTER(?value > 1)"
+def test_targets_are_united():
+    """All that a shape is for, as one pattern."""
+    one, other = reader().target(S).split(" UNION ")
+    assert "http://x/C" in one
+    assert "<http://x/t> ?this" in other
 
 
-def test_what_is_bound_twice_is_compared():
-    """A BIND for a variable that a pattern binds becomes a comparison that cannot fail."""
-    bind = Condition("?value + 1", frozenset({"value"}), "other")
-    free = Group(((THIS, P, VALUE),), (bind,)).text()
-    assert free.endswith("BIND(?value + 1 AS ?other)")
-    both = Group(((THIS, P, VALUE), (THIS, P, OTHER)), (bind,)).text()
-    assert both.endswith("FILTER(COALESCE(?other = (?value + 1), true))")
+def test_a_use_for_each_step():
+    """Of the shape as a whole, and of the property shape that has a name."""
+    uses = list(reader().uses(S))
+    whole, part = Unit("http://x/S", "http://x/S"), Unit("http://x/S", "http://x/P")
+    assert (whole.is_part, part.is_part) == (False, True)
+    assert {use.predicate for use in uses if use.unit == part} == {"http://x/p"}
+    read = {use.predicate.rpartition("/")[2] for use in uses if use.unit == whole}
+    assert {"q", "r", "t"} <= read
+    assert "p" not in read
+
+
+def test_the_way_leads_back_over_the_other_steps():
+    """A step behind the first is reached over that, and against the arrow where the path says so."""
+    (use,) = [one for one in reader().uses(S) if one.predicate == "http://x/r"]
+    assert "?this <http://x/q> " in use.group.text()
+    subject, _, value = use.step
+    assert f"?this <http://x/q> {value.n3()} ." in use.group.text()
+    assert subject != value

@@ -14,8 +14,9 @@ from typing import NamedTuple
 from pyoxigraph import BlankNode, Literal, NamedNode, Quad, Store
 from rdflib import Graph, URIRef, Variable
 
-from intmk import durable, patterns
-from intmk.patterns import THIS, Reader, Step, Unit, Use
+from intmk import durable, matching, patterns
+from intmk.matching import Step
+from intmk.patterns import THIS, Reader, Unit, Use
 
 Units = dict[Unit, set[str]]
 """Focus nodes, by what judges them."""
@@ -150,7 +151,7 @@ def kept(folder: Path, key: Iterable[str], graph: Graph, targeted: Iterable[URIR
 def _digest(key: Iterable[str]) -> str:
     """Return a name for texts that changes with the program too."""
     digest = hashlib.sha256()
-    for module in (__file__, patterns.__file__):
+    for module in (__file__, patterns.__file__, matching.__file__):
         digest.update(Path(module).read_bytes())
     for text in key:
         digest.update(text.encode() + b"\0")
