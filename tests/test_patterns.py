@@ -36,7 +36,7 @@ def test_a_use_for_each_step():
 
 
 def test_the_way_leads_back_over_the_other_steps():
-    """A step behind the first is reached over that, and against the arrow where the path says so."""
+    """A step behind the first is reached over that, backwards where the path goes so."""
     (use,) = [one for one in reader().uses(S) if one.predicate == "http://x/r"]
     assert "?this <http://x/q> " in use.group.text()
     subject, _, value = use.step
