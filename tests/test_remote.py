@@ -134,6 +134,7 @@ def test_pages_and_data_are_those_of_the_graph(engine: str, request: pytest.Fixt
     for path in paths:
         page = asked.get(path, headers={"Accept": "text/html"})
         assert (page.status_code, "<h1" in page.text) == (200, True)
+        assert "/proposals" not in page.text
     for path in ("/data/body/intmk.ttl", "/themes.ttl", "/sparql", "/graphs?default"):
         data = asked.get(path, headers={"Accept": "text/turtle"}, buffered=True)
         assert len(list(parse(data.data, RdfFormat.TURTLE))) > 9

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -19,7 +20,7 @@ from intmk.engine import Engine
 from intmk.settings import Settings
 from outbound_fixtures import answering
 from remote_fixtures import free_port
-from server_fixtures import ROOT, make_settings
+from server_fixtures import ROOT, descendants, make_settings
 from test_serving import serving
 
 DUMP = b'<a:s> <a:p> "one" .\n'
@@ -183,6 +184,13 @@ def command(*arguments: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
             process.terminate()
 
 
+def follower(server: int) -> int:
+    """Return the process with which a server follows another."""
+    lines = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in descendants(server)}
+    (found,) = (pid for pid, line in lines.items() if b"intmk.replica" in line)
+    return found
+
+
 def await_line(process: subprocess.Popen[str], part: str) -> None:
     """Return when a process has said something."""
     assert process.stdout
@@ -202,7 +210,10 @@ def await_value(port: int, value: str) -> None:
 
 
 def test_a_server_follows_another_and_survives_it(tmp_path: Path) -> None:
-    """Two real servers: a change at the one reaches the other, which serves on when it is gone."""
+    """A change at the one reaches the other, which serves on when it is gone.
+
+    Two real servers; who kills the process that follows only makes it start again.
+    """
     port = free_port()
     published(tmp_path / "store", "one")
     arguments = ["serve", "--port", str(port), "--store", str(tmp_path / "copy"), "--follow"]
@@ -213,8 +224,11 @@ def test_a_server_follows_another_and_survives_it(tmp_path: Path) -> None:
             await_value(port, "one")
             published(tmp_path / "store", "two")
             await_value(port, "two")
+            os.kill(follower(server.pid), signal.SIGKILL)
+            published(tmp_path / "store", "three")
+            await_value(port, "three")
         await_line(server, "as it was")
-        await_value(port, "two")
+        await_value(port, "three")
         write = requests.post(f"http://127.0.0.1:{port}/update", {"update": "DROP ALL"}, timeout=10)
         assert (write.status_code, write.json()["hint"]) == (501, f"Send it to {address}.")
 

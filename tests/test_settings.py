@@ -31,6 +31,10 @@ def test_the_default_root_is_the_checkout() -> None:
     ("name", "text"),
     [
         ("port", "http"),
+        ("store", "https://example.org/sparql"),
+        ("remote", "example.org/sparql"),
+        ("remote", "http:///sparql"),
+        ("follow", "https://example.org:99999/"),
         ("port", "-1"),
         ("query_timeout_s", "0"),
         ("query_timeout_s", "inf"),
@@ -68,3 +72,11 @@ def test_every_setting_is_documented_as_the_table_has_it() -> None:
         f"| `{row.name}` | `{row.variable}` | {row.default or '—'} | {row.help} |"
         for row in settings.SETTINGS
     ]
+
+
+def test_an_address_may_hold_a_name_and_password() -> None:
+    """They become a header, and are not shown."""
+    address = "https://ada:a%3Ab@example.org:8443/sparql?x=1"
+    assert settings.credentials(address) == {"Authorization": "Basic YWRhOmE6Yg=="}
+    assert settings.credentials("https://example.org/") == {}
+    assert settings.shown(address) == "https://example.org:8443/sparql?x=1"

@@ -466,6 +466,8 @@ def serve(
     chosen = settings.read(
         {"host": host, "port": port, "root": root, "follow": follow, name: place}, environ
     )
+    if chosen.remote and chosen.follow:
+        raise click.UsageError("--follow keeps a store, which an address as --store replaces.")
     if chosen.remote:
         click.echo(f"Asking {settings.shown(chosen.remote)}, at {chosen.public_url}")
     else:

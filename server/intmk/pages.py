@@ -50,7 +50,7 @@ class Pages:
         self._past = past
         self._federation = Federation(settings)
         mount = urlsplit(settings.public_url).path.rstrip("/")
-        self._site = Site(mount, vocab.prefixes(settings.root))
+        self._site = Site(mount, vocab.prefixes(settings.root), not settings.remote)
         self._catalogue = catalogue.load(settings.root)
         self.blueprint = Blueprint("pages", __name__, static_folder="static")
         self._route("/", self.home)

@@ -64,10 +64,12 @@ _ORDER = (
 
 @dataclass(frozen=True)
 class Site:
-    """What all pages share: the path the server is mounted at, and the prefixes."""
+    """What all pages share: the path the server is mounted at, the prefixes, and whether there is
+    a store of our own, which proposals and changes rest on."""
 
     mount: str
     prefixes: Mapping[str, str]
+    has_store: bool = True
 
 
 # Pages that show an older version when asked with ?at=.

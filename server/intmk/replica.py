@@ -205,7 +205,7 @@ def prepare(chosen: Settings) -> None:
         replicate(chosen)
     except (OriginFailed, UpdatesPresent) as error:
         if store.current_version(chosen.store) is None:
-            raise Unavailable(str(error), hint="There is no older copy to serve.") from error
+            raise Unavailable(error.detail, hint="There is no older copy to serve.") from error
         print(f"intmk: {error}", file=sys.stderr, flush=True)
 
 

@@ -31,8 +31,9 @@ class Setting(NamedTuple):
 
 
 def is_address(text: object) -> bool:
-    """Tell whether a store is named by the address of a SPARQL endpoint."""
-    return str(text).lower().startswith(("http://", "https://"))
+    """Tell whether a store is named by the address of a SPARQL endpoint, or of what a path makes
+    of one."""
+    return str(text).lower().startswith(("http:/", "https:/"))
 
 
 def credentials(address: str) -> dict[str, str]:
@@ -115,7 +116,13 @@ SETTINGS = (
         "by default the checkout, or the copy inside an installed package.",
         _path,
     ),
-    Setting("store", "", "Folder of the built versions; by default var/ in the root.", _path),
+    Setting(
+        "store",
+        "",
+        "Folder of the built versions; by default var/ in the root. "
+        "Only intmk serve takes the address of a SPARQL endpoint as well.",
+        _path,
+    ),
     Setting(
         "remote",
         "",
