@@ -27,6 +27,10 @@ def test_a_question_is_seen_while_it_is_answered(boards: tuple[Board, Board]) ->
     assert found[:1] + found[2:] == (4711, QUESTION, ADDRESS, MAILBOX)
     assert found.age_s >= 0
     assert front.busy() == [found]
+    assert not found.is_finished
+    worker.finish(1)
+    assert [slot.is_finished for slot in front.busy()] == [True]
+    assert front.find(QUESTION)
     worker.rest(1, 4711)
     assert front.busy() == []
 

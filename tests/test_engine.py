@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from intmk import errors
+from intmk import errors, mailbox, wire
 from intmk.engine import Answer, Asker, Engine, Question, Workers, asker
 from server_fixtures import A, B, await_end, descendants, make_settings, publish, running
 
@@ -512,3 +512,12 @@ def test_who_leaves_takes_the_mailbox_away(store: Path) -> None:
             assert json.loads(ask(engine, "ASK {}").read())["boolean"] is True
         names = [path.name for path in engine.directory.iterdir()]
     assert sum("-" in name for name in names) <= 1
+
+
+def test_the_end_of_another_question_is_not_taken_for_one_s_own(store: Path) -> None:
+    """The nursery's word about the question before may come when the next is asked already."""
+    with running(store) as (engine, _):
+        ask(engine, "ASK {}")
+        (box,) = [path for path in engine.directory.iterdir() if "-" in path.name]
+        mailbox.tell(str(box), wire.frame(b"L", b"o" * 16 + b"share"))
+        assert json.loads(ask(engine, "ASK {}").read())["boolean"] is True

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 # process id, time of the question's start (0: idle), question, address, mailbox
 _SLOT = struct.Struct("=Qd16s16s24s")
 _VERSION_BYTES = 64
+_ADDRESS_OFFSET, _NOBODY = 32, b"\xff" * 16
 _IDLE = (0.0, b"", b"", b"")
 
 
@@ -27,6 +28,11 @@ class Slot(NamedTuple):
     question: bytes
     address: bytes
     mailbox: bytes
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether only the end of the answer is still to be sent."""
+        return self.address == _NOBODY
 
     @property
     def age_s(self) -> float:
@@ -70,6 +76,14 @@ class Board:
         """Write down that the worker of a slot takes a question."""
         slot = (pid, time.monotonic(), question, address, mailbox)
         _SLOT.pack_into(self._slots, number * _SLOT.size, *slot)
+
+    def finish(self, number: int) -> None:
+        """Write down that the question of a slot takes nothing from others any more.
+
+        A worker of the slow lane may wait long between its last word and its rest.
+        """
+        start = number * _SLOT.size + _ADDRESS_OFFSET
+        self._slots[start : start + len(_NOBODY)] = _NOBODY
 
     def rest(self, number: int, pid: int) -> None:
         """Write down that a slot is this worker's, and that it is idle."""

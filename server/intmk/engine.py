@@ -275,17 +275,26 @@ class _Conversation:
             yield body
 
     def _frame(self) -> tuple[bytes, bytes]:
-        letter, body = next(self._frames)
+        letter, body = self._next()
         error = b""
         while letter == b"P":
             error += body
-            letter, body = next(self._frames)
-        self.is_over = letter in b"ZEL"
+            letter, body = self._next()
+        self.is_over = letter in b"ZE"
         if letter == b"E":
             raise wire.unpack_error(json.loads(error + body))
-        if letter == b"L":
-            raise self._lost(body.decode())
         return letter, body
+
+    def _next(self) -> tuple[bytes, bytes]:
+        """Return the next frame; raises what ended the worker when the nursery tells that."""
+        while True:
+            letter, body = next(self._frames)
+            if letter != b"L":
+                return letter, body
+            # One of the question before may come late: its worker ended when all was said.
+            if body.startswith(self._by.question):
+                self.is_over = True
+                raise self._lost(body[len(self._by.question) :].decode())
 
     def _receive(self) -> bytes:
         """Return what has arrived, looking after the question while nothing does."""

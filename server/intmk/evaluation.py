@@ -11,7 +11,7 @@ import re
 import signal
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import FrameType
 from typing import IO, Any, cast
@@ -114,19 +114,24 @@ class Worker:
         if not letter.is_waited_for():
             return
         try:
-            self._answer(_Output(answers, letter.sender, self._limits), question)
+            output = _Output(answers, letter.sender, self._limits)
+            self._answer(output, question, lambda: board.finish(slot))
         except BlockingIOError:
             # A client that takes nothing: only the end of the process tells a cut from an end.
             os._exit(0)
         except _Lost:
             return
 
-    def _answer(self, output: "_Output", question: wire.Question) -> None:
+    def _answer(
+        self, output: "_Output", question: wire.Question, finish: Callable[[], None]
+    ) -> None:
         try:
             output.resume()
             self._evaluate(question, output)
+            finish()
             output.end(wire.frame(b"Z"))
         except errors.GraphError as error:
+            finish()
             for frame in wire.error_frames(error):
                 output.end(frame)
         except MemoryError:

@@ -164,7 +164,8 @@ class Nursery:
     def _make_room(self) -> None:
         """End the latest question of the address that holds most of the slow lane, or let the
         latest of all wait when nobody holds more than others."""
-        slow = [slot for slot in self._board.busy() if slot.pid in self._slow]
+        busy = (slot for slot in self._board.busy() if not slot.is_finished)
+        slow = [slot for slot in busy if slot.pid in self._slow]
         running = [slot for slot in slow if slot.pid not in self._parked]
         if len(running) <= self._settings.slow_workers:
             # One has ended in this moment.
@@ -258,7 +259,7 @@ class Nursery:
             del self._ends[next(iter(self._ends))]
         with contextlib.suppress(OSError):
             path = self._directory / os.fsdecode(slot.mailbox)
-            mailbox.tell(str(path), wire.frame(b"L", reason.encode()))
+            mailbox.tell(str(path), wire.frame(b"L", slot.question + reason.encode()))
 
     def _reply(self) -> None:
         """Answer one request on the control socket, one JSON line: ``{"cancelled": question}`` and

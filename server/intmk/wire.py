@@ -3,7 +3,7 @@
 A frame is one letter, a length and as many bytes; a datagram holds whole frames. An answer is
 ``H`` (head: kind, media type, version), any number of ``D`` (data) and ``Z`` (end), or in place of
 the rest ``E`` (error, after any number of ``P``, parts of a long one) or, from the nursery, ``L``
-(the worker ended, and why).
+(name of the question whose worker ended, and why).
 """
 
 import json
