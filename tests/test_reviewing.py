@@ -389,6 +389,7 @@ def test_markup_stays_text(server: Writing) -> None:
     [
         ({"data": b"{", "content_type": "application/json"}, 400),
         ({"data": b"[1]", "content_type": "application/json"}, 400),
+        ({"data": b"[" * 15_000, "content_type": "application/json"}, 400),
         ({"data": b'{"author": "\\ud800"}', "content_type": "application/json"}, 400),
         ({"data": b'{"additions": "\\udc00"}', "content_type": "application/json"}, 400),
         ({"data": b"\xff", "content_type": "text/turtle"}, 400),

@@ -1,7 +1,7 @@
 """Proposals at ``/proposals``: sent and reviewed in a browser, without scripts, or as JSON."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -15,28 +15,20 @@ from intmk import (
     proposals,
     receiving,
     stream,
+    submission,
     tokens,
-    turtle,
     wording,
     writer,
 )  # fmt: skip
 from intmk.assessment import Assessed
-from intmk.drafts import Draft
 from intmk.engine import Engine
 from intmk.errors import Busy, GraphError, InvalidRequest, NotFound
 from intmk.pages import Pages
 from intmk.protocol import FORM, UPDATE, Parameters
 from intmk.settings import Settings
+from intmk.submission import JSON
 
-_HTML, _JSON, _MULTIPART = "text/html", "application/json", "multipart/form-data"
-_FORMS = (FORM, _MULTIPART)
-_BODIES = {row.media_types[0]: row.extension for row in formats.GRAPHS} | {
-    patch.MEDIA_TYPE: patch.EXTENSION,
-    UPDATE: drafts.UPDATE,
-}
-_TAKEN = sorted({*_FORMS, _JSON, *_BODIES})
-_FIELDS = ("author", "reason", "sources", "additions", "removals", "replaces", "extension")
-_SECRETS = ("token", "decision", "comment")
+_HTML = "text/html"
 # What the form offers to paste: extension and name. Turtle and N-Triples are TriG.
 _SYNTAXES = (
     ("trig", "TriG, Turtle, N-Triples"),
@@ -46,7 +38,7 @@ _SYNTAXES = (
     (patch.EXTENSION, "RDF Patch"),
     (drafts.UPDATE, "SPARQL Update"),
 )
-_LONGEST_NAME, _LONGEST_NUMBER = 200, 10
+_LONGEST_NUMBER = 10
 
 
 class Desk:
@@ -99,7 +91,7 @@ class Desk:
         self, given: dict[str, str], error: GraphError | None, seen: Assessed | None = None
     ) -> Response:
         """Return the form as it was filled in, but for the token, and what it would do if seen."""
-        values = {name: given.get(name, "") for name in _FIELDS}
+        values = {name: given.get(name, "") for name in submission.FIELDS}
         names, shown = {}, {}
         if seen:
             rows, more = stream.rows(seen.change)
@@ -114,13 +106,13 @@ class Desk:
         """POST /proposals/preview: what a proposal would do; nothing is kept, no token needed."""
         kind, given = self._received()
         try:
-            given |= self._file(kind)
-            seen = curation.preview(self._settings, _draft(given))
+            given |= submission.file(kind)
+            seen = curation.preview(self._settings, submission.draft(given))
         except GraphError as error:
-            if kind in _FORMS:
+            if kind in submission.FORMS:
                 return self._form(given, error)
             raise
-        if kind in _FORMS:
+        if kind in submission.FORMS:
             return self._form(given, None, seen)
         change = patch.write(seen.change, {})
         return _json({"change": change, "assessment": seen.found | {"number": seen.number}})
@@ -134,51 +126,36 @@ class Desk:
         kind, given = self._received()
         try:
             by = self._token(given, "propose", kind)
-            given |= self._file(kind)
+            given |= submission.file(kind)
             made = curation.propose(
-                self._settings, _draft(given), given.get("author", ""), given.get("reason", ""),
-                tuple(given.get("sources", "").split()), by,
+                self._settings, submission.draft(given), given.get("author", ""),
+                given.get("reason", ""), tuple(given.get("sources", "").split()), by,
             )  # fmt: skip
         except GraphError as error:
-            if kind in _FORMS:
+            if kind in submission.FORMS:
                 return self._form(given, error)
             raise
         return self._done(made.number, kind, 201)
 
     def _received(self) -> tuple[str, dict[str, str]]:
         """Return the media type of the request and its fields, without the file of a form."""
-        kind = receiving.media_type(_TAKEN)
-        if kind != _MULTIPART:
-            return kind, _given(kind, receiving.body(self._settings))
-        limit = self._settings.write_bytes
-        request.max_content_length = request.max_form_memory_size = limit
-        return kind, _lines({name: request.form.get(name) for name in (*_FIELDS, *_SECRETS)})
-
-    def _file(self, kind: str) -> dict[str, str]:
-        """Return the fields for which a file of the form stands."""
-        file = request.files.get("file") if kind == _MULTIPART else None
-        if not file or not file.filename:
-            return {}
-        if request.form.get("additions", "").strip():
-            raise InvalidRequest(
-                "The form has both a text and a file.", hint="Empty the text, or choose no file."
-            )
-        name = file.filename[-_LONGEST_NAME:]
-        text = turtle.decode(file.read(), name).replace("\r\n", "\n")
-        extension = name.rpartition(".")[2].lower()
-        known = {"extension": extension} if extension in _BODIES.values() else {}
-        return {"additions": text, "name": name, **known}
+        kind = receiving.media_type(submission.TAKEN)
+        if kind == submission.MULTIPART:
+            limit = self._settings.write_bytes
+            request.max_content_length = request.max_form_memory_size = limit
+            return kind, submission.form()
+        return kind, submission.given(kind, receiving.body(self._settings))
 
     def _token(self, given: dict[str, str], scope: str, kind: str) -> str:
         """Return the name of the token, which a form has in a field."""
-        if kind in _FORMS and "Authorization" not in request.headers:
+        if kind in submission.FORMS and "Authorization" not in request.headers:
             header = f"Bearer {given.get('token', '')}"
             return tokens.authorize(self._settings.store, header, scope).name
         return receiving.authorized(self._settings, scope).name
 
     def _done(self, number: int, kind: str, status: int) -> Response:
         address = f"{self._settings.public_url}/proposals/{number}"
-        if kind in _FORMS:
+        if kind in submission.FORMS:
             return _see_other(address)
         response = _json(self._told(number), status)
         response.headers["Location"] = address
@@ -235,8 +212,8 @@ class Desk:
 
     def review(self, number: int) -> Response:
         """POST /proposals/<number>/review: accept or reject it; needs the scope write."""
-        kind = receiving.media_type([FORM, _JSON])
-        given = _given(kind, receiving.body(self._settings))
+        kind = receiving.media_type([FORM, JSON])
+        given = submission.given(kind, receiving.body(self._settings))
         comment = given.get("comment", "")
         proposals.get(self._settings.store, number)
         try:
@@ -260,48 +237,6 @@ class Desk:
             )
 
 
-def _given(kind: str, body: bytes) -> dict[str, str]:
-    """Return the fields of a request: of a form, of an object, or of an address beside RDF."""
-    if kind == FORM:
-        return _fields(Parameters(body))
-    if kind == _JSON:
-        return _members(body)
-    given = _fields(Parameters(request.query_string))
-    return given | {"additions": turtle.decode(body, "additions"), "extension": _BODIES[kind]}
-
-
-def _fields(parameters: Parameters) -> dict[str, str]:
-    return _lines({name: parameters.one(name) for name in (*_FIELDS, *_SECRETS)})
-
-
-def _lines(found: Mapping[str, str | None]) -> dict[str, str]:
-    """Return the fields that were sent; a browser ends the lines of a form with CR LF."""
-    return {name: text.replace("\r\n", "\n") for name, text in found.items() if text is not None}
-
-
-def _members(body: bytes) -> dict[str, str]:
-    try:
-        given = json.loads(body)
-    except ValueError as error:
-        raise InvalidRequest(f"The request body is not JSON: {error}.") from error
-    if isinstance(given, dict) and isinstance(given.get("sources"), list):
-        given["sources"] = "\n".join(str(one) for one in given["sources"])
-    if not isinstance(given, dict) or not all(isinstance(one, str) for one in given.values()):
-        raise InvalidRequest("The request body is not an object of texts.")
-    try:
-        "".join(given.values()).encode()
-    except UnicodeEncodeError as error:
-        raise InvalidRequest("A text has half of a character (a lone surrogate).") from error
-    return given
-
-
-def _draft(given: dict[str, str]) -> Draft:
-    return Draft(
-        given.get("additions", ""), given.get("removals", ""), given.get("extension") or "trig",
-        given.get("replaces", ""), (given.get("name", "additions"), "removals"),
-    )  # fmt: skip
-
-
 def _see_other(address: str) -> Response:
     """Send a browser on to another page, in the language of this one."""
     language = request.args.get("lang", "")
@@ -318,12 +253,12 @@ def _kept(text: str, kind: str) -> Response:
 
 def _wants_json() -> bool:
     accept = request.headers.get("Accept") or _HTML
-    return formats.quality(accept, _JSON) > formats.quality(accept, _HTML)
+    return formats.quality(accept, JSON) > formats.quality(accept, _HTML)
 
 
 def _json(value: Any, status: int = 200) -> Response:
     body = json.dumps(value, ensure_ascii=False)
-    return _fresh(Response(body, status, content_type=_JSON))
+    return _fresh(Response(body, status, content_type=JSON))
 
 
 def _fresh(response: Response) -> Response:
