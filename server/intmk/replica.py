@@ -29,6 +29,7 @@ PATH = "/dumps/current.nq"
 _CONNECT_S, _READ_S = 10.0, 60.0
 _CHUNK_BYTES = 65_536
 _START_PAUSE_S = 1.0
+_LOOK_S = 0.1
 
 
 class OriginFailed(GraphError):  # noqa: N818 - says what happened
@@ -179,8 +180,10 @@ class Follower:
     ) -> None:
         """End it. What it was about to publish, it may have published or not."""
         self._is_ending.set()
-        self._process.kill()
-        self._watch.join()
+        while self._watch.is_alive():
+            # Again, should it have been started again just now.
+            self._process.kill()
+            self._watch.join(_LOOK_S)
 
     def _start(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "intmk.replica"]
