@@ -7,8 +7,9 @@ from pathlib import Path
 
 from pyoxigraph import RdfFormat, Store
 
-from intmk.engine import Engine, Workers
+from intmk.engine import Engine
 from intmk.settings import Settings, read
+from intmk.workers import Workers
 
 ROOT = Path(__file__).parents[1]
 TRIPLES = 1000

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from intmk import errors, mailbox, wire
-from intmk.engine import Answer, Asker, Engine, Question, Workers, asker
+from intmk.engine import Answer, Asker, Engine, Question, asker
+from intmk.workers import Workers
 from server_fixtures import A, B, await_end, descendants, make_settings, publish, running
 
 ALL = (

@@ -15,9 +15,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from intmk import journal, store
-from intmk.engine import Answer, Engine, Question, Workers
+from intmk.engine import Answer, Engine, Question
 from intmk.errors import Busy, NotOffered, Unavailable, VersionGone
 from intmk.settings import Settings
+from intmk.workers import Workers
 
 _AT_ONCE = 2
 _WORKERS = 1

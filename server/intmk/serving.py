@@ -16,9 +16,10 @@ from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 
 from intmk import errors
-from intmk.engine import Engine, Workers
+from intmk.engine import Engine
 from intmk.replica import Follower
 from intmk.settings import Settings
+from intmk.workers import Workers
 
 _SHUTDOWN_S = 5
 
