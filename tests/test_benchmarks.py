@@ -174,3 +174,16 @@ def test_a_short_run_answers_every_kind() -> None:
     kinds = [line.split(" |")[0] for line in done.stdout.splitlines()]
     assert kinds.count("| lookup") == 2
     assert kinds.count("| construct") == 2
+
+
+@pytest.mark.parametrize("name", ["http", "front", "whole"])
+def test_each_part_of_the_way_is_asked_by_itself(
+    module: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    """Servers that answer at once, and the whole, take some processor time for an answer."""
+    floor, loads = module("floor"), module("loads")
+    monkeypatch.setattr(floor, "SECONDS", 0.2)
+    module("generate").write("2k", tmp_path / "graph.nq")
+    (load,) = loads.loads(loads.open_graph(tmp_path / "graph.nq"), ["lookup"])
+    assert 0 < floor.served_us(name, tmp_path / "graph.nq", load) < 1e6
+    assert floor.evaluated_us(loads.open_graph(tmp_path / "graph.nq"), load) > 0
