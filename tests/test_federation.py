@@ -25,7 +25,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """Workers on the small graph."""
     folder = tmp_path_factory.mktemp("store")
     publish(folder, "first")
-    with running(folder, query_timeout_s=5) as (engine, _):
+    with running(folder, query_timeout_s=60) as (engine, _):
         yield engine
 
 

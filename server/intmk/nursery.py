@@ -105,9 +105,10 @@ class Nursery:
         wake = _wake_on_signals(self._end)
         self._retired.update(older_workers)
         self._fill()
-        self._board.version = self._version
         for pid in older_workers:
             _signal(pid, signal.SIGTERM)
+        # Not before: whoever reads it asks, and must not be answered by an older worker.
+        self._board.version = self._version
         os.write(1, ready)
         while not self._is_ending:
             waited: list[Any] = [0, self._control, wake]
